@@ -1,0 +1,2 @@
+//! The `tablewright` program.
+fn main() {}
