@@ -1,1 +1,20 @@
-//! design
+//! The integer graph: what the hardware computes, exactly.
+//!
+//! Every wire has a [`Format`] and [`Bounds`]; every sum's width follows from its tables' own entries, so overflow is
+//! impossible by construction. The rules are written out, with an example, in `gen/ARITHMETIC.md`.
+
+pub mod encoder;
+pub mod format;
+pub mod graph;
+mod lower;
+pub mod passes;
+pub mod table;
+pub mod units;
+
+pub use tablewright_model::Metric;
+pub use encoder::{IntEncoder, IntEncoderKind};
+pub use format::{Bounds, Format, Requantise};
+pub use graph::{Design, Node, NodeId, Op, Value};
+pub use lower::lower;
+pub use table::IntTable;
+pub use units::{GeluUnit, NormUnit, SoftmaxUnit};

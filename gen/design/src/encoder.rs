@@ -1,0 +1,114 @@
+//! Integer encoders: thresholds and prototypes in the format of the value they are compared with.
+
+use tablewright_model::{Encoder, Metric, subspace};
+
+use crate::format::{Bounds, Format};
+
+/// An encoder over a whole input vector: one code per subspace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IntEncoder {
+    /// Features of the input vector.
+    pub features: usize,
+    /// C.
+    pub subspaces: usize,
+    /// log2 K.
+    pub code_bits: u32,
+    /// How a code is found.
+    pub kind: IntEncoderKind,
+}
+
+/// How a code is found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum IntEncoderKind {
+    /// Balanced hash tree, see [`tablewright_model::Encoder::Tree`].
+    Tree {
+        /// `[C, log2 K]`, feature index of the input vector.
+        split: Vec<usize>,
+        /// `[C, K − 1]`, heap order, raw in the input's format; one beyond the largest input means never.
+        threshold: Vec<i64>,
+        /// Signed bits that hold every threshold and every input.
+        width: u32,
+    },
+    /// Exact nearest prototype, ties to the lowest index.
+    Nearest {
+        /// `[K, features]`, raw in the input's format.
+        prototypes: Vec<i64>,
+        /// L2 or L1.
+        metric: Metric,
+        /// Signed bits of a prototype.
+        width: u32,
+        /// Unsigned bits of the largest distance.
+        distance_width: u32,
+    },
+}
+
+impl IntEncoder {
+    /// K.
+    pub fn prototypes(&self) -> usize {
+        1 << self.code_bits
+    }
+
+    /// Features of subspace `c`.
+    pub fn range(&self, c: usize) -> std::ops::Range<usize> {
+        subspace(self.features, self.subspaces, c)
+    }
+
+    /// Bits stored.
+    pub fn storage_bits(&self) -> u64 {
+        match &self.kind {
+            IntEncoderKind::Tree { threshold, width, .. } => threshold.len() as u64 * u64::from(*width),
+            IntEncoderKind::Nearest { prototypes, width, .. } => prototypes.len() as u64 * u64::from(*width),
+        }
+    }
+
+    /// Converts a float encoder of `subspaces` subspaces whose input has `format` and raw values within `bounds`.
+    pub fn quantise(encoder: &Encoder, features: usize, subspaces: usize, format: Format, bounds: Bounds) -> Self {
+        let scale = f64::from(format.frac).exp2();
+        match encoder {
+            Encoder::Tree { split, threshold } => {
+                // x ≥ t in reals is raw ≥ ceil(t · 2^frac) in integers, exactly. What lies outside the input's bounds
+                // is moved to the nearest raw value that decides the same way.
+                let raw = |t: f32| {
+                    let t = (f64::from(t) * scale).ceil();
+                    if t > bounds.high as f64 { bounds.high + 1 } else { (t as i64).max(bounds.low) }
+                };
+                let threshold: Vec<i64> = threshold.iter().map(|&t| raw(t)).collect();
+                let widest = threshold.iter().fold(bounds, |b, &t| b.union(Bounds::point(t)));
+                Self {
+                    features,
+                    subspaces,
+                    code_bits: split.ncols() as u32,
+                    kind: IntEncoderKind::Tree {
+                        split: split.iter().map(|&s| s as usize).collect(),
+                        threshold,
+                        width: widest.signed_width(),
+                    },
+                }
+            }
+            Encoder::Nearest { prototypes, metric } => {
+                // A prototype outside the input's bounds is clamped: it stays at the border it lay behind.
+                let raw: Vec<i64> = prototypes
+                    .iter()
+                    .map(|&p| ((f64::from(p) * scale).round() as i64).clamp(bounds.low, bounds.high))
+                    .collect();
+                let reach = bounds.high.abs_diff(bounds.low);
+                let widest = (0..subspaces).map(|c| subspace(features, subspaces, c).len() as u64).max().unwrap_or(1);
+                let distance = match metric {
+                    Metric::L2 => reach * reach * widest,
+                    Metric::L1 => reach * widest,
+                };
+                Self {
+                    features,
+                    subspaces,
+                    code_bits: prototypes.nrows().ilog2(),
+                    kind: IntEncoderKind::Nearest {
+                        width: bounds.signed_width(),
+                        prototypes: raw,
+                        metric: *metric,
+                        distance_width: (64 - distance.leading_zeros()).max(1),
+                    },
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! TableModel → Design: every table to integers, every wire an exact format.
+//!
+//! The graph is the whole reference network, all rows of all layers. What need not be computed is removed by
+//! [`crate::passes`], each pass on its own and proved by the golden model.
+
+use tablewright_model::{
+    Activation, AttentionActivation, Encoder, KernelSpec, Layer, Linear, Pair, Pool, Table, TableModel,
+};
+
+use crate::encoder::IntEncoder;
+use crate::format::{Bounds, Format, Requantise, frac_for, to_raw};
+use crate::graph::{Design, Node, NodeId, Op, Value};
+use crate::table::IntTable;
+use crate::units::{GeluUnit, NormUnit, SoftmaxUnit};
+
+/// Widest input of a GELU unit; its table index has 8 bits, more than 16 would only widen the subtractor.
+const GELU_MAX_WIDTH: u32 = 16;
+
+/// How many fraction bits the position constants may have beyond the embedding's own.
+const POSITION_EXTRA_FRAC: i32 = 6;
+
+/// How many fraction bits one operand of a residual may have beyond the other: what is finer is lost in the
+/// requantise that follows, and the sum must stay within 63 bits.
+const RESIDUAL_FRAC_SPREAD: i32 = 16;
+
+/// Lowers a checked model.
+pub fn lower(model: &TableModel) -> Design {
+    let mut b = Builder { nodes: Vec::new(), width: model.activation_bits };
+    let net = &model.network;
+    let lead = net.pool == Pool::Cls;
+
+    let window = {
+        let format = Format { signed: false, width: model.input.segment_bits, frac: model.input.segment_bits as i32 };
+        let value = Value {
+            rows: net.tokens(),
+            rows_per_token: 1,
+            lanes: net.segments,
+            format,
+            bounds: format.bounds(),
+        };
+        b.push("window", Op::Window { lead }, vec![], value)
+    };
+    let embedded = b.linear("embed", window, &model.embed);
+    let mut x = b.position(embedded, model, lead);
+    for (i, layer) in model.layers.iter().enumerate() {
+        x = b.layer(&format!("l{i}"), x, layer, model);
+    }
+    let pooled = match net.pool {
+        Pool::Cls => b.select("pool", x, 0),
+        Pool::Last => b.select("pool", x, net.tokens() - 1),
+        Pool::Mean => b.sum_rows("pool", x),
+    };
+    // The sum of n rows is n times their mean: the normalisation divides that out, its eps grows by n².
+    let eps = if net.pool == Pool::Mean { net.norm_eps * (net.tokens() as f64).powi(2) } else { net.norm_eps };
+    let normed = b.norm("head_ln", pooled, eps);
+    let logits = b.linear("head", normed, &model.head);
+    let threshold = (model.threshold / (1.0 - model.threshold)).ln();
+    b.threshold("bitmap", logits, threshold);
+    Design { name: model.name.clone(), network: net.clone(), input: model.input.clone(), nodes: b.nodes }
+}
+
+struct Builder {
+    nodes: Vec<Node>,
+    /// Activation bits.
+    width: u32,
+}
+
+impl Builder {
+    fn push(&mut self, name: &str, op: Op, inputs: Vec<NodeId>, value: Value) -> NodeId {
+        self.nodes.push(Node { name: name.to_owned(), op, inputs, value });
+        NodeId(self.nodes.len() - 1)
+    }
+
+    fn value(&self, id: NodeId) -> Value {
+        self.nodes[id.0].value
+    }
+
+    /// Limits x to `width` bits and `max_frac` fraction bits; x itself when it is no wider.
+    fn narrow(&mut self, name: &str, x: NodeId, width: u32, max_frac: i32) -> NodeId {
+        let value = self.value(x);
+        let needed = value.bounds.signed_width();
+        let width = width.min(needed);
+        let shift = needed.saturating_sub(width).max((value.format.frac - max_frac).max(0) as u32);
+        if shift == 0 {
+            return x;
+        }
+        // One shift beyond the width already rounds everything to zero.
+        let step = Requantise { shift: shift.min(needed + 1), width };
+        let bounds = Bounds { low: step.apply(value.bounds.low), high: step.apply(value.bounds.high) };
+        let step = Requantise { width: bounds.signed_width(), ..step };
+        let format = Format::signed(step.width, value.format.frac - shift as i32);
+        self.push(&format!("{name}_rq"), Op::Requantise { step }, vec![x], Value { format, bounds, ..value })
+    }
+
+    /// One code per group and subspace. A tree compares in the producer's own format; distances are taken on
+    /// activations of the model's width.
+    fn encode(&mut self, name: &str, x: NodeId, groups: usize, encoder: &Encoder, spec: KernelSpec) -> NodeId {
+        let x = match encoder {
+            Encoder::Tree { .. } => x,
+            Encoder::Nearest { .. } => self.narrow(name, x, self.width, i32::MAX),
+        };
+        let value = self.value(x);
+        let encoder =
+            IntEncoder::quantise(encoder, value.lanes / groups, spec.subspaces, value.format, value.bounds);
+        let format = Format::bits(encoder.code_bits);
+        let out = Value { lanes: groups * encoder.subspaces, format, bounds: format.bounds(), ..value };
+        self.push(&format!("{name}_code"), Op::Encode { encoder, groups }, vec![x], out)
+    }
+
+    fn lookup(&mut self, name: &str, codes: NodeId, table: &Table, bits: u32) -> NodeId {
+        let table = IntTable::quantise(table.entries.view(), table.bias.as_ref(), bits);
+        let value = Value {
+            lanes: table.outputs,
+            format: Format::holding(table.bounds, table.frac),
+            bounds: table.bounds,
+            ..self.value(codes)
+        };
+        self.push(name, Op::Lookup { table }, vec![codes], value)
+    }
+
+    fn linear(&mut self, name: &str, x: NodeId, kernel: &Linear) -> NodeId {
+        let codes = self.encode(name, x, 1, &kernel.encoder, kernel.spec);
+        self.lookup(name, codes, &kernel.table, kernel.spec.bits)
+    }
+
+    fn position(&mut self, x: NodeId, model: &TableModel, lead: bool) -> NodeId {
+        let value = self.value(x);
+        let magnitude = model.position.iter().fold(0.0_f64, |m, v| m.max(f64::from(v.abs())));
+        let wanted = frac_for(magnitude, self.width).unwrap_or(value.format.frac);
+        let frac = wanted.clamp(value.format.frac, value.format.frac + POSITION_EXTRA_FRAC);
+        let shift = (frac - value.format.frac) as u32;
+        let constants: Vec<i64> = model.position.iter().map(|&v| to_raw(f64::from(v), frac)).collect();
+        let zero_or_sum = if lead { Bounds::point(0).union(value.bounds) } else { value.bounds };
+        let range = Bounds::of(constants.iter().copied()).unwrap_or(Bounds::point(0));
+        let bounds = zero_or_sum.shifted_left(shift).plus(range);
+        let out = Value { format: Format::holding(bounds, frac), bounds, ..value };
+        let sum = self.push("x0", Op::Position { constants, shift, lead }, vec![x], out);
+        self.narrow("x0", sum, self.width, i32::MAX)
+    }
+
+    fn norm(&mut self, name: &str, x: NodeId, eps: f64) -> NodeId {
+        let x = self.narrow(name, x, NormUnit::MAX_INPUT_WIDTH, NormUnit::MAX_INPUT_FRAC);
+        let value = self.value(x);
+        let width = self.width.min(NormUnit::MAX_INPUT_WIDTH);
+        let (unit, format, bounds) = NormUnit::new(value.lanes, value.bounds, value.format, eps, width);
+        self.push(name, Op::Norm { unit }, vec![x], Value { format, bounds, ..value })
+    }
+
+    fn layer(&mut self, name: &str, x: NodeId, layer: &Layer, model: &TableModel) -> NodeId {
+        let net = &model.network;
+        let normed = self.norm(&format!("{name}_ln1"), x, net.norm_eps);
+        let codes = self.encode(&format!("{name}_qkv"), normed, 1, &layer.qkv.encoder, layer.qkv.spec);
+        let bits = layer.qkv.spec.bits;
+        let q = self.lookup(&format!("{name}_q"), codes, &layer.qkv.q, bits);
+        let k = self.lookup(&format!("{name}_k"), codes, &layer.qkv.k, bits);
+        let v = self.lookup(&format!("{name}_v"), codes, &layer.qkv.v, bits);
+        let mixed = self.attention(name, [q, k, v], layer, net.attention, net.heads);
+        let out = self.linear(&format!("{name}_out"), mixed, &layer.out);
+        let x = self.residual(&format!("{name}_mid"), x, out);
+
+        let normed = self.norm(&format!("{name}_ln2"), x, net.norm_eps);
+        let hidden = self.linear(&format!("{name}_ff1"), normed, &layer.ff1);
+        let active = match net.activation {
+            Activation::Gelu => self.gelu(&format!("{name}_act"), hidden),
+            Activation::Relu => self.relu(&format!("{name}_act"), hidden),
+        };
+        let out = self.linear(&format!("{name}_ff2"), active, &layer.ff2);
+        self.residual(&format!("{name}_x"), x, out)
+    }
+
+    fn attention(
+        &mut self,
+        name: &str,
+        [q, k, v]: [NodeId; 3],
+        layer: &Layer,
+        activation: AttentionActivation,
+        heads: usize,
+    ) -> NodeId {
+        let Pair { spec, left, right, table } = &layer.score;
+        let q_codes = self.encode(&format!("{name}_q"), q, heads, left, *spec);
+        let k_codes = self.encode(&format!("{name}_k"), k, heads, right, *spec);
+        let softmax = activation == AttentionActivation::Softmax;
+        let scale = if softmax { std::f32::consts::LOG2_E } else { 1.0 };
+        let table = pair_table(&table.mapv(|v| v * scale), spec.bits);
+        let tokens = self.value(q_codes).rows;
+        let value = Value {
+            rows: tokens * heads,
+            rows_per_token: heads,
+            lanes: self.value(k_codes).rows,
+            format: Format::holding(table.bounds, table.frac),
+            bounds: table.bounds,
+        };
+        let mut weights =
+            self.push(&format!("{name}_score"), Op::Scores { table, heads }, vec![q_codes, k_codes], value);
+        if softmax {
+            let (unit, format, bounds) = SoftmaxUnit::new(value.lanes, value.bounds, value.format, self.width);
+            weights = self.push(
+                &format!("{name}_weight"),
+                Op::Softmax { unit },
+                vec![weights],
+                Value { format, bounds, ..value },
+            );
+        }
+
+        let Pair { spec, left, right, table } = &layer.mix;
+        let a_codes = self.encode(&format!("{name}_weight"), weights, 1, left, *spec);
+        let v_value = self.value(v);
+        let columns = self.push(
+            &format!("{name}_column"),
+            Op::Transpose,
+            vec![v],
+            Value { rows: v_value.lanes, rows_per_token: 1, lanes: v_value.rows, ..v_value },
+        );
+        let v_codes = self.encode(&format!("{name}_column"), columns, 1, right, *spec);
+        let table = pair_table(table, spec.bits);
+        let value = Value {
+            rows: tokens,
+            rows_per_token: 1,
+            lanes: v_value.lanes,
+            format: Format::holding(table.bounds, table.frac),
+            bounds: table.bounds,
+        };
+        self.push(&format!("{name}_mix"), Op::Mix { table, heads }, vec![a_codes, v_codes], value)
+    }
+
+    fn residual(&mut self, name: &str, a: NodeId, b: NodeId) -> NodeId {
+        let coarser = self.value(a).format.frac.min(self.value(b).format.frac);
+        let a = self.narrow(&format!("{name}_a"), a, u32::MAX, coarser + RESIDUAL_FRAC_SPREAD);
+        let b = self.narrow(&format!("{name}_b"), b, u32::MAX, coarser + RESIDUAL_FRAC_SPREAD);
+        let (va, vb) = (self.value(a), self.value(b));
+        let frac = va.format.frac.max(vb.format.frac);
+        let (a_shift, b_shift) = ((frac - va.format.frac) as u32, (frac - vb.format.frac) as u32);
+        let bounds = va.bounds.shifted_left(a_shift).plus(vb.bounds.shifted_left(b_shift));
+        let value = Value { format: Format::holding(bounds, frac), bounds, ..va };
+        let sum = self.push(name, Op::Residual { a_shift, b_shift }, vec![a, b], value);
+        self.narrow(name, sum, self.width, i32::MAX)
+    }
+
+    fn gelu(&mut self, name: &str, x: NodeId) -> NodeId {
+        let x = self.narrow(name, x, GELU_MAX_WIDTH.min(self.width), i32::MAX);
+        let value = self.value(x);
+        let (unit, format, bounds) = GeluUnit::new(value.bounds, value.format);
+        self.push(name, Op::Gelu { unit }, vec![x], Value { format, bounds, ..value })
+    }
+
+    fn relu(&mut self, name: &str, x: NodeId) -> NodeId {
+        let value = self.value(x);
+        let bounds = Bounds { low: value.bounds.low.max(0), high: value.bounds.high.max(0) };
+        let format = Format::holding(bounds, value.format.frac);
+        self.push(name, Op::Relu, vec![x], Value { format, bounds, ..value })
+    }
+
+    fn select(&mut self, name: &str, x: NodeId, row: usize) -> NodeId {
+        let value = Value { rows: 1, ..self.value(x) };
+        self.push(name, Op::Select { row }, vec![x], value)
+    }
+
+    fn sum_rows(&mut self, name: &str, x: NodeId) -> NodeId {
+        let value = self.value(x);
+        let bounds = value.bounds.times(value.rows as i64);
+        let value = Value { rows: 1, format: Format::holding(bounds, value.format.frac), bounds, ..value };
+        self.push(name, Op::SumRows, vec![x], value)
+    }
+
+    /// sigmoid(x) ≥ θ is x ≥ logit(θ); raw x is an integer, so the bound is rounded up.
+    fn threshold(&mut self, name: &str, logits: NodeId, logit: f64) -> NodeId {
+        let value = self.value(logits);
+        let raw = (logit * f64::from(value.format.frac).exp2()).ceil();
+        let threshold = if raw > value.bounds.high as f64 { value.bounds.high + 1 } else { (raw as i64).max(value.bounds.low) };
+        let format = Format::bits(1);
+        self.push(name, Op::Threshold { threshold }, vec![logits], Value { format, bounds: format.bounds(), ..value })
+    }
+}
+
+/// `[C, K, K]` as a table of K² rows of one entry.
+fn pair_table(table: &ndarray::Array3<f32>, bits: u32) -> IntTable {
+    let (c, left, right) = table.dim();
+    let rows: Vec<f32> = table.iter().copied().collect();
+    let flat = ndarray::Array3::from_shape_vec((c, left * right, 1), rows)
+        .unwrap_or_else(|_| unreachable!("the same number of entries"));
+    IntTable::quantise(flat.view(), None, bits)
+}

@@ -1,0 +1,88 @@
+//! The integer steps of each unit, on one row.
+
+use std::ops::{Add, Shl, Shr, Sub};
+
+use tablewright_design::{GeluUnit, NormUnit, SoftmaxUnit, format::round_shift};
+
+/// What values are kept in: `i32` or `i64`.
+pub(crate) trait Int:
+    Copy + Default + Ord + Add<Output = Self> + Sub<Output = Self> + Shl<u32, Output = Self> + Shr<u32, Output = Self> + From<i8> + From<i16> + Send + Sync + std::fmt::Debug
+{
+    /// From the design's numbers, which fit by construction.
+    fn of(raw: i64) -> Self;
+    /// To the widest type.
+    fn wide(self) -> i64;
+}
+
+impl Int for i32 {
+    #[inline]
+    fn of(raw: i64) -> Self {
+        raw as Self
+    }
+    #[inline]
+    fn wide(self) -> i64 {
+        i64::from(self)
+    }
+}
+
+impl Int for i64 {
+    #[inline]
+    fn of(raw: i64) -> Self {
+        raw
+    }
+    #[inline]
+    fn wide(self) -> i64 {
+        self
+    }
+}
+
+/// Layer normalisation, see [`NormUnit`].
+pub(crate) fn norm<T: Int>(unit: &NormUnit, x: &[T], y: &mut [T]) {
+    let lanes = unit.lanes as i64;
+    let sum: i64 = x.iter().map(|v| v.wide()).sum();
+    let mut variance = unit.eps;
+    for v in x {
+        let centred = lanes * v.wide() - sum;
+        variance += (centred * centred) as u64;
+    }
+    let bits = 64 - variance.leading_zeros();
+    let e = bits.div_ceil(2);
+    let index = if 2 * e >= 8 { variance >> (2 * e - 8) } else { variance << (8 - 2 * e) };
+    let gain = i64::from(unit.rsqrt[index as usize - 64]);
+    for (y, v) in y.iter_mut().zip(x) {
+        let centred = lanes * v.wide() - sum;
+        *y = T::of(round_shift(centred * gain, e));
+    }
+}
+
+/// Softmax, see [`SoftmaxUnit`].
+pub(crate) fn softmax<T: Int>(unit: &SoftmaxUnit, x: &[T], y: &mut [T]) {
+    const FRACTION: u32 = SoftmaxUnit::FRACTION_BITS;
+    let exponent = |v: T| {
+        if unit.align >= 0 { round_shift(v.wide(), unit.align as u32) } else { v.wide() << -unit.align }
+    };
+    let top = x.iter().map(|&v| exponent(v) >> FRACTION).max().unwrap_or(0);
+    let power = |v: T| {
+        let t = exponent(v);
+        let mantissa = u64::from(unit.pow2[(t & ((1 << FRACTION) - 1)) as usize]) << SoftmaxUnit::GUARD_BITS;
+        let down = top - (t >> FRACTION);
+        if down < 63 { mantissa >> down } else { 0 }
+    };
+    let sum: u64 = x.iter().map(|&v| power(v)).sum();
+    let bits = 64 - sum.leading_zeros();
+    let reciprocal = i64::from(unit.recip[(sum >> (bits - 8)) as usize - 128]);
+    for (y, &v) in y.iter_mut().zip(x) {
+        *y = T::of(round_shift(power(v) as i64 * reciprocal, bits));
+    }
+}
+
+/// GELU, see [`GeluUnit`].
+pub(crate) fn gelu<T: Int>(unit: &GeluUnit, x: &[T], y: &mut [T]) {
+    for (y, v) in y.iter_mut().zip(x) {
+        let v = v.wide();
+        let magnitude = v.unsigned_abs();
+        let index = if unit.index_shift >= 0 { magnitude >> unit.index_shift } else { magnitude << -unit.index_shift };
+        let bump = unit.bump.get(index as usize).copied().unwrap_or(0);
+        *y = T::of((v.max(0) << unit.lift) - i64::from(bump));
+    }
+}
