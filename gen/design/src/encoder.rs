@@ -26,7 +26,7 @@ pub enum IntEncoderKind {
         split: Vec<usize>,
         /// `[C, K − 1]`, heap order, raw in the input's format; one beyond the largest input means never.
         threshold: Vec<i64>,
-        /// Signed bits that hold every threshold and every input.
+        /// Signed bits that hold every threshold and every feature.
         width: u32,
     },
     /// Exact nearest prototype, ties to the lowest index.
@@ -35,9 +35,9 @@ pub enum IntEncoderKind {
         prototypes: Vec<i64>,
         /// L2 or L1.
         metric: Metric,
-        /// Signed bits of a prototype.
+        /// Signed bits of a prototype and of a feature.
         width: u32,
-        /// Unsigned bits of the largest distance.
+        /// Unsigned bits that hold any distance between vectors of that width.
         distance_width: u32,
     },
 }
@@ -64,6 +64,7 @@ impl IntEncoder {
     /// Converts a float encoder of `subspaces` subspaces whose input has `format` and raw values within `bounds`.
     pub fn quantise(encoder: &Encoder, features: usize, subspaces: usize, format: Format, bounds: Bounds) -> Self {
         let scale = f64::from(format.frac).exp2();
+        let width = format.width + u32::from(!format.signed);
         match encoder {
             Encoder::Tree { split, threshold } => {
                 // x ≥ t in reals is raw ≥ ceil(t · 2^frac) in integers, exactly. What lies outside the input's bounds
@@ -81,7 +82,7 @@ impl IntEncoder {
                     kind: IntEncoderKind::Tree {
                         split: split.iter().map(|&s| s as usize).collect(),
                         threshold,
-                        width: widest.signed_width(),
+                        width: width.max(widest.signed_width()),
                     },
                 }
             }
@@ -91,21 +92,21 @@ impl IntEncoder {
                     .iter()
                     .map(|&p| ((f64::from(p) * scale).round() as i64).clamp(bounds.low, bounds.high))
                     .collect();
-                let reach = bounds.high.abs_diff(bounds.low);
-                let widest = (0..subspaces).map(|c| subspace(features, subspaces, c).len() as u64).max().unwrap_or(1);
-                let distance = match metric {
-                    Metric::L2 => reach * reach * widest,
-                    Metric::L1 => reach * widest,
+                // Subspace 0 is never narrower than another.
+                let terms = subspace(features, subspaces, 0).len().next_power_of_two().ilog2();
+                let term_width = match metric {
+                    Metric::L2 => 2 * width,
+                    Metric::L1 => width,
                 };
                 Self {
                     features,
                     subspaces,
                     code_bits: prototypes.nrows().ilog2(),
                     kind: IntEncoderKind::Nearest {
-                        width: bounds.signed_width(),
+                        width,
                         prototypes: raw,
                         metric: *metric,
-                        distance_width: (64 - distance.leading_zeros()).max(1),
+                        distance_width: term_width + terms,
                     },
                 }
             }

@@ -109,7 +109,7 @@ impl std::fmt::Display for Format {
 /// A requantise step: add half, shift right arithmetically, saturate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Requantise {
-    /// Fraction bits dropped, at least 1.
+    /// Fraction bits dropped; 0 only drops high bits that the value's bounds do not need.
     pub shift: u32,
     /// Bits of the signed result.
     pub width: u32,

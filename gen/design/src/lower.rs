@@ -79,11 +79,11 @@ impl Builder {
     fn narrow(&mut self, name: &str, x: NodeId, width: u32, max_frac: i32) -> NodeId {
         let value = self.value(x);
         let needed = value.bounds.signed_width();
-        let width = width.min(needed);
         let shift = needed.saturating_sub(width).max((value.format.frac - max_frac).max(0) as u32);
-        if shift == 0 {
+        if shift == 0 && value.format.width + u32::from(!value.format.signed) <= width {
             return x;
         }
+        let width = width.min(needed);
         // One shift beyond the width already rounds everything to zero.
         let step = Requantise { shift: shift.min(needed + 1), width };
         let bounds = Bounds { low: step.apply(value.bounds.low), high: step.apply(value.bounds.high) };
@@ -111,7 +111,7 @@ impl Builder {
         let table = IntTable::quantise(table.entries.view(), table.bias.as_ref(), bits);
         let value = Value {
             lanes: table.outputs,
-            format: Format::holding(table.bounds, table.frac),
+            format: Format::signed(table.sum_width(), table.frac),
             bounds: table.bounds,
             ..self.value(codes)
         };
@@ -133,7 +133,8 @@ impl Builder {
         let zero_or_sum = if lead { Bounds::point(0).union(value.bounds) } else { value.bounds };
         let range = Bounds::of(constants.iter().copied()).unwrap_or(Bounds::point(0));
         let bounds = zero_or_sum.shifted_left(shift).plus(range);
-        let out = Value { format: Format::holding(bounds, frac), bounds, ..value };
+        let operands = range.signed_width().max(value.format.width + shift);
+        let out = Value { format: sum_format(bounds, operands, frac), bounds, ..value };
         let sum = self.push("x0", Op::Position { constants, shift, lead }, vec![x], out);
         self.narrow("x0", sum, self.width, i32::MAX)
     }
@@ -187,13 +188,13 @@ impl Builder {
             rows: tokens * heads,
             rows_per_token: heads,
             lanes: self.value(k_codes).rows,
-            format: Format::holding(table.bounds, table.frac),
+            format: Format::signed(table.sum_width(), table.frac),
             bounds: table.bounds,
         };
         let mut weights =
             self.push(&format!("{name}_score"), Op::Scores { table, heads }, vec![q_codes, k_codes], value);
         if softmax {
-            let (unit, format, bounds) = SoftmaxUnit::new(value.lanes, value.bounds, value.format, self.width);
+            let (unit, format, bounds) = SoftmaxUnit::new(value.lanes, value.format, self.width);
             weights = self.push(
                 &format!("{name}_weight"),
                 Op::Softmax { unit },
@@ -217,7 +218,7 @@ impl Builder {
             rows: tokens,
             rows_per_token: 1,
             lanes: v_value.lanes,
-            format: Format::holding(table.bounds, table.frac),
+            format: Format::signed(table.sum_width(), table.frac),
             bounds: table.bounds,
         };
         self.push(&format!("{name}_mix"), Op::Mix { table, heads }, vec![a_codes, v_codes], value)
@@ -231,7 +232,8 @@ impl Builder {
         let frac = va.format.frac.max(vb.format.frac);
         let (a_shift, b_shift) = ((frac - va.format.frac) as u32, (frac - vb.format.frac) as u32);
         let bounds = va.bounds.shifted_left(a_shift).plus(vb.bounds.shifted_left(b_shift));
-        let value = Value { format: Format::holding(bounds, frac), bounds, ..va };
+        let operands = (va.format.width + a_shift).max(vb.format.width + b_shift);
+        let value = Value { format: sum_format(bounds, operands, frac), bounds, ..va };
         let sum = self.push(name, Op::Residual { a_shift, b_shift }, vec![a, b], value);
         self.narrow(name, sum, self.width, i32::MAX)
     }
@@ -246,7 +248,7 @@ impl Builder {
     fn relu(&mut self, name: &str, x: NodeId) -> NodeId {
         let value = self.value(x);
         let bounds = Bounds { low: value.bounds.low.max(0), high: value.bounds.high.max(0) };
-        let format = Format::holding(bounds, value.format.frac);
+        let format = value.format;
         self.push(name, Op::Relu, vec![x], Value { format, bounds, ..value })
     }
 
@@ -258,7 +260,8 @@ impl Builder {
     fn sum_rows(&mut self, name: &str, x: NodeId) -> NodeId {
         let value = self.value(x);
         let bounds = value.bounds.times(value.rows as i64);
-        let value = Value { rows: 1, format: Format::holding(bounds, value.format.frac), bounds, ..value };
+        let format = sum_format(bounds, value.format.width, value.format.frac);
+        let value = Value { rows: 1, format, bounds, ..value };
         self.push(name, Op::SumRows, vec![x], value)
     }
 
@@ -270,6 +273,12 @@ impl Builder {
         let format = Format::bits(1);
         self.push(name, Op::Threshold { threshold }, vec![logits], Value { format, bounds: format.bounds(), ..value })
     }
+}
+
+/// The format of an exact sum: its bounds, and no narrower than an aligned operand, so that operands are extended and
+/// never cut.
+fn sum_format(bounds: Bounds, operand_width: u32, frac: i32) -> Format {
+    Format::signed(bounds.signed_width().max(operand_width), frac)
 }
 
 /// `[C, K, K]` as a table of K² rows of one entry.

@@ -91,6 +91,14 @@ impl IntTable {
         &self.entries[start..start + self.outputs]
     }
 
+    /// Signed bits of the accumulator: the proven bounds, and room for one aligned entry and the bias, so that each
+    /// operand is extended and never cut.
+    pub fn sum_width(&self) -> u32 {
+        let entry = self.bits + self.shifts.iter().copied().max().unwrap_or(0);
+        let bias = self.bias.iter().flatten().map(|&b| Bounds::point(b).signed_width()).max().unwrap_or(1);
+        self.bounds.signed_width().max(entry).max(bias)
+    }
+
     /// Bits stored.
     pub fn storage_bits(&self) -> u64 {
         self.entries.len() as u64 * u64::from(self.bits)

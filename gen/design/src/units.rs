@@ -42,9 +42,10 @@ impl NormUnit {
     /// `width` bits wide.
     pub fn new(lanes: usize, bounds: Bounds, format: Format, eps: f64, width: u32) -> (Self, Format, Bounds) {
         let d = lanes as i64;
-        // Σ(c_i)² is largest when half the lanes sit at each bound; |c_i| ≤ (D−1)·reach.
+        // Σ(c_i)² is largest when half the lanes sit at each bound.
         let reach = (bounds.high - bounds.low) as u64;
-        let centred = (d - 1) * reach as i64;
+        // D·x and Σx each have log2 D bits more than x, their difference one more.
+        let centred_width = format.width + lanes.next_power_of_two().ilog2() + 1;
         let eps = (eps * (d * d * d) as f64 * f64::from(2 * format.frac).exp2()).round().max(1.0) as u64;
         let variance = lanes as u64 * (lanes as u64 * reach / 2).pow(2) + lanes as u64 * lanes as u64 * reach.max(1) + eps;
 
@@ -63,8 +64,8 @@ impl NormUnit {
         let unit = Self {
             lanes,
             eps,
-            centred_width: Bounds { low: -centred, high: centred }.signed_width(),
-            variance_width: 64 - variance.leading_zeros(),
+            centred_width,
+            variance_width: (64 - variance.leading_zeros()).max(2 * centred_width - 1),
             rsqrt_width: 32 - rsqrt[0].leading_zeros(),
             rsqrt,
         };
@@ -109,12 +110,12 @@ impl SoftmaxUnit {
     /// Bits below the mantissa that keep small weights apart.
     pub const GUARD_BITS: u32 = 6;
 
-    /// The unit for `lanes` inputs of `format` within `bounds`, and the format and bounds of the weights.
-    pub fn new(lanes: usize, bounds: Bounds, format: Format, width: u32) -> (Self, Format, Bounds) {
+    /// The unit for `lanes` inputs of `format`, and the format and bounds of the weights.
+    pub fn new(lanes: usize, format: Format, width: u32) -> (Self, Format, Bounds) {
         // From 12 bits upwards a longer left shift changes nothing: unequal scores are 2^5 and more octaves apart.
         let align = (format.frac - Self::FRACTION_BITS as i32).max(-12);
-        let t = |raw: i64| if align >= 0 { crate::format::round_shift(raw, align as u32) } else { raw << -align };
-        let t = Bounds { low: t(bounds.low), high: t(bounds.high) };
+        // Rounding may carry into one more bit; the fraction and two whole bits are there in any case.
+        let exponent_width = (format.width as i32 + 1 - align).max(Self::FRACTION_BITS as i32 + 2) as u32;
         let frac = width.min(12) - 2;
         let one = f64::from(frac).exp2();
         let recip: Vec<u32> = (128..256).map(|i| (one * 256.0 / (f64::from(i) + 0.5)).round() as u32).collect();
@@ -125,7 +126,7 @@ impl SoftmaxUnit {
         let bounds = Bounds { low: 0, high: bound };
         let unit = Self {
             align,
-            exponent_width: t.signed_width().max(Self::FRACTION_BITS + 2),
+            exponent_width,
             pow2,
             recip_width: 32 - recip[0].leading_zeros(),
             recip,
@@ -175,7 +176,8 @@ impl GeluUnit {
         let largest = bump.iter().copied().max().unwrap_or(0);
         let bounds = Bounds { low: -i64::from(largest), high: bounds.high.max(0) << lift };
         let unit = Self { index_shift, lift, bump, bump_width: (32 - largest.leading_zeros()).max(1) };
-        (unit, Format::holding(bounds, frac), bounds)
+        let width = bounds.signed_width().max(format.width + lift).max(unit.bump_width + 1);
+        (unit, Format::signed(width, frac), bounds)
     }
 }
 
@@ -206,7 +208,7 @@ mod tests {
         assert!(format.width <= 12, "{format}");
         assert!(bounds.high >= (31f64.sqrt() * format.frac as f64).floor() as i64);
         assert!(unit.variance_width <= 63);
-        let (unit, format, _) = SoftmaxUnit::new(11, Bounds { low: -5000, high: 5000 }, Format::signed(14, 9), 12);
+        let (unit, format, _) = SoftmaxUnit::new(11, Format::signed(14, 9), 12);
         assert_eq!((unit.align, format.frac, unit.pow2[0], unit.pow2[127]), (2, 10, 512, 1018));
     }
 }

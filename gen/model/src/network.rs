@@ -80,7 +80,7 @@ impl NetworkConfig {
         self.history + usize::from(self.pool == Pool::Cls)
     }
 
-    /// heads × head_dim.
+    /// heads × `head_dim`.
     pub fn inner(&self) -> usize {
         self.heads * self.head_dim
     }
@@ -90,7 +90,9 @@ impl NetworkConfig {
         let mut bad = Vec::new();
         let mut range = |field: &str, value: usize, low: usize, high: usize| {
             if !(low..=high).contains(&value) {
-                bad.push(format!("network.{field} is {value}, allowed are {low} to {high}"));
+                bad.push(format!(
+                    "network.{field} is {value}, allowed are {low} to {high}"
+                ));
             }
         };
         range("history", self.history, 1, 64);
@@ -102,10 +104,16 @@ impl NetworkConfig {
         range("hidden", self.hidden, 1, 512);
         range("outputs", self.outputs, 2, 512);
         if !self.outputs.is_multiple_of(2) {
-            bad.push(format!("network.outputs is {}, it must be even (half for each direction)", self.outputs));
+            bad.push(format!(
+                "network.outputs is {}, it must be even (half for each direction)",
+                self.outputs
+            ));
         }
         if !(self.norm_eps.is_finite() && (1e-12..=1.0).contains(&self.norm_eps)) {
-            bad.push(format!("network.norm_eps is {}, allowed are 1e-12 to 1", self.norm_eps));
+            bad.push(format!(
+                "network.norm_eps is {}, allowed are 1e-12 to 1",
+                self.norm_eps
+            ));
         }
         bad
     }
@@ -117,7 +125,7 @@ impl NetworkConfig {
 pub struct InputConfig {
     /// log2 of the cache block size in bytes.
     pub block_bits: u32,
-    /// Bits of one segment; segment s holds bits s·segment_bits.. of the block address, least significant first.
+    /// Bits of one segment; segment s holds bits `s·segment_bits`.. of the block address, least significant first.
     pub segment_bits: u32,
     /// Of the segments, how many at the end are taken from the hashed program counter instead of the address.
     pub pc_segments: usize,
@@ -131,7 +139,14 @@ pub struct InputConfig {
 
 impl Default for InputConfig {
     fn default() -> Self {
-        Self { block_bits: 6, segment_bits: 6, pc_segments: 0, lookahead: 128, degree: 16, filter: 16 }
+        Self {
+            block_bits: 6,
+            segment_bits: 6,
+            pc_segments: 0,
+            lookahead: 128,
+            degree: 16,
+            filter: 16,
+        }
     }
 }
 
@@ -141,7 +156,9 @@ impl InputConfig {
         let mut bad = Vec::new();
         let mut range = |field: &str, value: usize, low: usize, high: usize| {
             if !(low..=high).contains(&value) {
-                bad.push(format!("input.{field} is {value}, allowed are {low} to {high}"));
+                bad.push(format!(
+                    "input.{field} is {value}, allowed are {low} to {high}"
+                ));
             }
         };
         range("block_bits", self.block_bits as usize, 0, 12);

@@ -88,8 +88,12 @@ impl Encoder {
     pub fn kind(&self) -> EncoderKind {
         match self {
             Self::Tree { .. } => EncoderKind::Tree,
-            Self::Nearest { metric: Metric::L2, .. } => EncoderKind::L2,
-            Self::Nearest { metric: Metric::L1, .. } => EncoderKind::L1,
+            Self::Nearest {
+                metric: Metric::L2, ..
+            } => EncoderKind::L2,
+            Self::Nearest {
+                metric: Metric::L1, ..
+            } => EncoderKind::L1,
         }
     }
 }
@@ -103,7 +107,7 @@ pub struct Table {
     pub bias: Option<Array1<f32>>,
 }
 
-/// y = Σ_c table[c, code_c] + bias.
+/// y = `Σ_c` table[c, `code_c`] + bias.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Linear {
     /// The kernel's choices.
@@ -129,7 +133,7 @@ pub struct Qkv {
     pub v: Table,
 }
 
-/// A product of two encoded vectors: Σ_c table[c, left_c, right_c]. Shared by all heads.
+/// A product of two encoded vectors: `Σ_c` table[c, `left_c`, `right_c`]. Shared by all heads.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pair {
     /// The kernel's choices; both encoders have the same K and C.
@@ -147,11 +151,11 @@ pub struct Pair {
 pub struct Layer {
     /// norm(x) → q, k, v.
     pub qkv: Qkv,
-    /// Queries (left) and keys (right), both over `head_dim` features → scores, 1/√head_dim included.
+    /// Queries (left) and keys (right), both over `head_dim` features → scores, `1/√head_dim` included.
     pub score: Pair,
     /// Rows of weights (left; raw scores when the attention is sigmoid) and columns of V (right), both over the tokens.
     pub mix: Pair,
-    /// Over heads·head_dim features → dim.
+    /// Over `heads·head_dim` features → dim.
     pub out: Linear,
     /// dim → hidden.
     pub ff1: Linear,
@@ -172,7 +176,7 @@ pub struct TableModel {
     pub threshold: f64,
     /// Width of the activations between kernels in hardware, 8 to 24 bits.
     pub activation_bits: u32,
-    /// Over the `segments` of one access, each taken as integer / 2^segment_bits → dim.
+    /// Over the `segments` of one access, each taken as integer / `2^segment_bits` → dim.
     pub embed: Linear,
     /// `[tokens, dim]`, added to the embedded tokens; with a cls token, row 0 is the whole constant token.
     pub position: Array2<f32>,

@@ -1,0 +1,201 @@
+//! Design → Plan: the cycle of every row of every value.
+//!
+//! The schedule is static. A window is admitted every `interval` cycles at most; from then on nothing waits for
+//! anything: each stage takes a row whenever one comes and hands on its own a fixed number of cycles later. Four kinds
+//! of stage set a pace of their own (the sources: window, transpose, scores, mix); the rows of all others follow the
+//! source before them. Back-pressure lives at the two ends only: a window is admitted when the output queue has a
+//! place left for its result.
+
+use serde::Serialize;
+use tablewright_design::{Design, IntEncoderKind, Node, NodeId, Op};
+
+/// Cycles from the last operand to the first element a sequencer issues: both operands seen complete, busy.
+const SEQUENCER_START: u64 = 2;
+/// Cycles from an issued element to the look-up's address: the selected codes are registered.
+const SEQUENCER_SELECT: u64 = 1;
+/// Cycles from a looked-up element to its place in the row.
+const COLLECT: u64 = 1;
+/// Pipeline registers of a layer normalisation.
+const NORM_LATENCY: u64 = 8;
+/// Pipeline registers of a softmax.
+const SOFTMAX_LATENCY: u64 = 8;
+/// Pipeline registers of a GELU.
+const GELU_LATENCY: u64 = 2;
+/// A nearest-prototype encoder reads one prototype a cycle; these come on top: the bank, the differences, the sum, and
+/// the comparison.
+const NEAREST_OVERHEAD: u64 = 4;
+
+/// When one node's rows are valid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Stage {
+    /// Cycle in which row 0 is valid; the window is accepted in cycle 0.
+    pub first: u64,
+    /// Cycles from one row to the next.
+    pub row_interval: u64,
+    /// Rows.
+    pub rows: u64,
+    /// First cycle in which the stage holds anything of a window.
+    pub busy_from: u64,
+    /// Last such cycle; the next window may reach the stage in the cycle after.
+    pub busy_to: u64,
+}
+
+impl Stage {
+    /// Cycle in which the last row is valid.
+    pub fn last(&self) -> u64 {
+        self.first + (self.rows - 1) * self.row_interval
+    }
+
+    /// Cycle in which row `r` is valid.
+    pub fn row(&self, r: u64) -> u64 {
+        self.first + r * self.row_interval
+    }
+
+    /// Cycles the stage is taken by one window.
+    pub fn occupancy(&self) -> u64 {
+        self.busy_to - self.busy_from + 1
+    }
+}
+
+/// When and where.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Plan {
+    /// One for each node of the design.
+    pub stages: Vec<Stage>,
+    /// Cycles from the acceptance of a window to its bitmap at the output, nobody stalling.
+    pub latency: u64,
+    /// Cycles from one acceptance to the next, nobody stalling: the longest occupancy of any stage.
+    pub interval: u64,
+    /// Places in the output queue, so many that a consumer who is always ready never costs a cycle.
+    pub queue: u64,
+}
+
+impl Plan {
+    /// The serial plan: every table has one read port and looks up one row a cycle.
+    pub fn serial(design: &Design) -> Self {
+        let pace = paces(design);
+        let mut stages: Vec<Stage> = Vec::with_capacity(design.nodes.len());
+        for (id, node) in design.iter() {
+            let inputs: Vec<Stage> = node.inputs.iter().map(|i| stages[i.0]).collect();
+            stages.push(stage(node, &inputs, pace[id.0]));
+        }
+        let latency = stages.last().map_or(0, Stage::last) + 1;
+        let interval = stages.iter().map(Stage::occupancy).max().unwrap_or(1);
+        Self { stages, latency, interval, queue: (latency + 1).div_ceil(interval) }
+    }
+
+    /// The stage of a node.
+    pub fn stage(&self, id: NodeId) -> Stage {
+        self.stages[id.0]
+    }
+
+    /// The node whose occupancy sets the interval.
+    pub fn bottleneck(&self) -> NodeId {
+        let longest = self.stages.iter().enumerate().max_by_key(|(i, s)| (s.occupancy(), std::cmp::Reverse(*i)));
+        NodeId(longest.map_or(0, |(i, _)| i))
+    }
+
+    /// Cycles that `windows` windows take from the first acceptance to the last bitmap, nobody stalling.
+    pub fn cycles(&self, windows: u64) -> u64 {
+        windows.saturating_sub(1) * self.interval + self.latency
+    }
+}
+
+/// Registers on the way through an adder tree of `operands`, one level a cycle.
+pub fn adder_levels(operands: usize) -> u64 {
+    u64::from(operands.next_power_of_two().ilog2())
+}
+
+/// Cycles from an address to the sum: the bank's register, then the adder tree.
+pub fn lookup_latency(table: &tablewright_design::IntTable) -> u64 {
+    1 + adder_levels(table.subspaces + usize::from(table.bias.is_some()))
+}
+
+/// Cycles a stage needs for one row before it can take another.
+fn row_occupancy(node: &Node) -> u64 {
+    match &node.op {
+        Op::Encode { encoder, .. } if matches!(encoder.kind, IntEncoderKind::Nearest { .. }) => {
+            encoder.prototypes() as u64 + 1
+        }
+        _ => 1,
+    }
+}
+
+/// Cycles between the rows of each node: that of the source it follows, which waits for the slowest follower.
+fn paces(design: &Design) -> Vec<u64> {
+    let mut source: Vec<usize> = Vec::with_capacity(design.nodes.len());
+    let mut pace = vec![1; design.nodes.len()];
+    for (id, node) in design.iter() {
+        let own = match &node.op {
+            Op::Window { .. } | Op::Transpose => Some(1),
+            Op::Scores { .. } | Op::Mix { .. } => Some(node.value.lanes as u64),
+            _ => None,
+        };
+        if let Some(own) = own {
+            source.push(id.0);
+            pace[id.0] = own;
+        } else {
+            // Of two operands the later one decides; the other waits in a buffer.
+            let followed = node.inputs.last().map_or(0, |i| source[i.0]);
+            source.push(followed);
+            if node.value.rows > 1 {
+                pace[followed] = pace[followed].max(row_occupancy(node));
+            }
+        }
+    }
+    source.iter().map(|&s| pace[s]).collect()
+}
+
+fn stage(node: &Node, inputs: &[Stage], pace: u64) -> Stage {
+    let rows = node.value.rows as u64;
+    let follow = |latency: u64| {
+        let input = inputs[inputs.len() - 1];
+        Stage {
+            first: input.first + latency,
+            row_interval: input.row_interval,
+            rows,
+            busy_from: input.first,
+            busy_to: input.last() + row_occupancy(node) - 1,
+        }
+    };
+    // A sequencer keeps both operands, then issues one element a cycle, `lanes` to a row.
+    let sequence = |table: &tablewright_design::IntTable| {
+        let lanes = node.value.lanes as u64;
+        let issue = inputs[0].last().max(inputs[1].last()) + SEQUENCER_START;
+        Stage {
+            first: issue + SEQUENCER_SELECT + lookup_latency(table) + COLLECT + lanes - 1,
+            row_interval: pace,
+            rows,
+            busy_from: inputs[0].first.min(inputs[1].first),
+            busy_to: issue + (rows - 1) * pace + lanes - 1,
+        }
+    };
+    match &node.op {
+        Op::Window { .. } => {
+            Stage { first: 1, row_interval: pace, rows, busy_from: 1, busy_to: 1 + (rows - 1) * pace }
+        }
+        Op::Encode { encoder, .. } => follow(match &encoder.kind {
+            IntEncoderKind::Tree { .. } => u64::from(encoder.code_bits),
+            IntEncoderKind::Nearest { .. } => encoder.prototypes() as u64 + NEAREST_OVERHEAD,
+        }),
+        Op::Lookup { table } => follow(lookup_latency(table)),
+        Op::Position { .. } | Op::Requantise { .. } | Op::Relu | Op::Threshold { .. } => follow(1),
+        Op::Norm { .. } => follow(NORM_LATENCY),
+        Op::Softmax { .. } => follow(SOFTMAX_LATENCY),
+        Op::Gelu { .. } => follow(GELU_LATENCY),
+        Op::Scores { table, .. } | Op::Mix { table, .. } => sequence(table),
+        Op::Transpose => {
+            let first = inputs[0].last() + 1;
+            Stage {
+                first,
+                row_interval: pace,
+                rows,
+                busy_from: inputs[0].first,
+                busy_to: first + (rows - 1) * pace,
+            }
+        }
+        Op::Residual { .. } => Stage { busy_from: inputs[0].first.min(inputs[1].first), ..follow(1) },
+        Op::Select { row } => Stage { first: inputs[0].row(*row as u64), rows: 1, ..follow(0) },
+        Op::SumRows => Stage { first: inputs[0].last() + 1, rows: 1, ..follow(1) },
+    }
+}

@@ -1,0 +1,66 @@
+// GELU as ReLU minus a bump: x * Phi(x) = max(x, 0) - |x| * Phi(-|x|).
+//
+// Contract: one row of Lanes signed numbers a cycle, two cycles of latency.
+//   index = (|x| << IndexLeft) >> IndexRight          y = (max(x, 0) << Lift) - (index < 256 ? bump[index] : 0)
+// File holds the 256 entries of the bump, in the output's fraction.
+module tw_gelu #(
+    parameter Lanes      = 2,
+    parameter InWidth    = 8,
+    parameter IndexLeft  = 1,
+    parameter IndexRight = 0,
+    parameter Lift       = 1,
+    parameter BumpWidth  = 5,
+    parameter OutWidth   = 9,
+    parameter File       = ""
+) (
+    input  wire                      clk,
+    input  wire                      rst_n,
+    input  wire                      in_valid,
+    input  wire [ Lanes*InWidth-1:0] in_data,
+    output reg                       out_valid,
+    output wire [Lanes*OutWidth-1:0] out_data
+);
+
+  localparam IndexWidth = InWidth + IndexLeft + 8;
+
+  reg valid_q;
+  always @(posedge clk) begin
+    if (!rst_n) {out_valid, valid_q} <= 2'b00;
+    else {out_valid, valid_q} <= {valid_q, in_valid};
+  end
+
+  genvar i;
+  generate
+    for (i = 0; i < Lanes; i = i + 1) begin : g_lane
+      wire [InWidth-1:0] x = in_data[i*InWidth+:InWidth];
+      wire negative = x[InWidth-1];
+      wire [InWidth-1:0] magnitude = negative ? {InWidth{1'b0}} - x : x;
+      wire [IndexWidth-1:0] index = {8'd0, magnitude, {IndexLeft{1'b0}}} >> IndexRight;
+      wire [BumpWidth-1:0] bump;
+      reg near_q;
+      reg [InWidth-1:0] positive_q;
+      wire [OutWidth-1:0] lifted = {{(OutWidth - InWidth - Lift) {1'b0}}, positive_q, {Lift{1'b0}}};
+      wire [OutWidth-1:0] dent = {{(OutWidth - BumpWidth) {1'b0}}, bump};
+      reg [OutWidth-1:0] y;
+
+      tw_rom #(
+          .Words(256),
+          .Width(BumpWidth),
+          .AddressWidth(8),
+          .File(File)
+      ) u_bump (
+          .clk(clk),
+          .address(index[7:0]),
+          .data(bump)
+      );
+
+      always @(posedge clk) begin
+        near_q <= index[IndexWidth-1:8] == {(IndexWidth - 8) {1'b0}};
+        positive_q <= negative ? {InWidth{1'b0}} : x;
+        y <= lifted - (near_q ? dent : {OutWidth{1'b0}});
+      end
+      assign out_data[i*OutWidth+:OutWidth] = y;
+    end
+  endgenerate
+
+endmodule

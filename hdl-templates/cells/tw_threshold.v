@@ -1,0 +1,33 @@
+// One bit a lane: is the logit at least the threshold?
+//
+// Contract: one row of Lanes signed numbers a cycle, one cycle of latency. Threshold has one bit more than a logit, so that
+// "never" can be said. A sigmoid before the comparison is folded into the threshold.
+module tw_threshold #(
+    parameter Lanes = 4,
+    parameter Width = 8,
+    parameter [Width:0] Threshold = 0
+) (
+    input  wire                   clk,
+    input  wire                   rst_n,
+    input  wire                   in_valid,
+    input  wire [Lanes*Width-1:0] in_data,
+    output reg                    out_valid,
+    output wire [      Lanes-1:0] out_data
+);
+
+  always @(posedge clk) begin
+    if (!rst_n) out_valid <= 1'b0;
+    else out_valid <= in_valid;
+  end
+
+  genvar i;
+  generate
+    for (i = 0; i < Lanes; i = i + 1) begin : g_lane
+      wire signed [Width:0] x = {in_data[i*Width+Width-1], in_data[i*Width+:Width]};
+      reg predicted;
+      always @(posedge clk) predicted <= x >= $signed(Threshold);
+      assign out_data[i] = predicted;
+    end
+  endgenerate
+
+endmodule
