@@ -182,7 +182,7 @@ impl Builder {
         let k_codes = self.encode(&format!("{name}_k"), k, heads, right, *spec);
         let softmax = activation == AttentionActivation::Softmax;
         let scale = if softmax { std::f32::consts::LOG2_E } else { 1.0 };
-        let table = pair_table(&table.mapv(|v| v * scale), spec.bits);
+        let table = pair_table(&table.mapv(|v| (v * scale).clamp(f32::MIN, f32::MAX)), spec.bits);
         let tokens = self.value(q_codes).rows;
         let value = Value {
             rows: tokens * heads,

@@ -1,1 +1,224 @@
-//! emit
+//! Plan → files: Verilog, memory images, testbench, manifest.
+//!
+//! The only crate that knows the template engine. Everything that needs computing was computed by the design or the
+//! plan; what is here prints. The same design gives the same bytes on every machine.
+
+mod build;
+mod image;
+mod manifest;
+mod names;
+mod render;
+mod stage;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use minijinja::{Value as Context, context};
+use tablewright_design::{Design, NodeId};
+use tablewright_plan::Plan;
+
+pub use build::{BuildDir, Origin, write_build};
+pub use image::{Image, hex, images};
+pub use manifest::{Manifest, read_manifest};
+pub use names::{Names, identifier};
+
+use render::Templates;
+use stage::StageText;
+
+/// What can go wrong when a build is written or read back.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file or folder could not be written or read.
+    #[error("{path}: {source}; {remedy}")]
+    Io {
+        /// File or folder.
+        path: String,
+        /// From the system.
+        source: std::io::Error,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// A folder that is no build.
+    #[error("{0}: no build directory (it has no manifest.json); make one with `tablewright build MODEL -o BUILD_DIR`")]
+    NoBuild(String),
+    /// A damaged or foreign manifest.
+    #[error("{path}: {problem}; build again with `tablewright build`")]
+    Manifest {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A folder that holds something else.
+    #[error("{0}: the folder exists and is no earlier build; choose another -o or remove it")]
+    InTheWay(String),
+    /// A fault of this program.
+    #[error("template {0}: please report this as a bug")]
+    Template(#[from] minijinja::Error),
+}
+
+/// A value that can be watched in simulation: the rows of one node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Boundary {
+    /// The node.
+    pub node: NodeId,
+    /// Its name; the signals are `NAME_valid` and `NAME_data`.
+    pub name: String,
+    /// Bits of a row.
+    pub width: u64,
+}
+
+/// The boundaries of a design, in the order of its nodes.
+pub fn boundaries(design: &Design) -> Vec<Boundary> {
+    design
+        .iter()
+        .map(|(id, node)| Boundary { node: id, name: node.name.clone(), width: stage::row_width(node) })
+        .collect()
+}
+
+/// Bits of the streams' data: whole bytes, as AXI4-Stream wants it.
+pub fn stream_widths(design: &Design) -> (usize, usize) {
+    let network = &design.network;
+    let window = network.history * network.segments * design.input.segment_bits as usize;
+    (window.next_multiple_of(8), network.outputs.next_multiple_of(8))
+}
+
+/// Vectors that go with the testbench, each a window and its bitmap.
+pub struct Vectors {
+    /// One line a window, for `$readmemh`.
+    pub windows: String,
+    /// One line a bitmap.
+    pub bitmaps: String,
+    /// How many.
+    pub count: usize,
+}
+
+/// The files of a build by path inside it: `rtl/`, `rtl/mem/`, `tb/`.
+pub fn files(design: &Design, plan: &Plan, vectors: &Vectors) -> Result<BTreeMap<String, String>, Error> {
+    let names = Names::new(&design.name);
+    let templates = Templates::new()?;
+    let mut files = BTreeMap::new();
+    let mut used: BTreeSet<&'static str> = BTreeSet::new();
+    let mut add_rtl = |files: &mut BTreeMap<String, String>, module: &str, text: String| {
+        used.extend(render::cells_in(&text));
+        files.insert(format!("rtl/{module}.v"), text);
+    };
+
+    let stages: Vec<StageText> =
+        design.iter().map(|(id, node)| stage::stage(design, plan, &names, node, plan.stage(id))).collect();
+    for generated in stages.iter().filter_map(|s| s.generated.as_ref()) {
+        let text = templates.render(generated.template, generated.context.clone())?;
+        // Elaborated alone, a generated module needs the macro that the core defines for the whole build.
+        let text = with_memory_path(&text);
+        add_rtl(&mut files, &generated.module, text);
+    }
+    let (in_width, out_width) = stream_widths(design);
+    let last = design.nodes.last().map(|n| n.name.clone());
+    let common = context! {
+        core => names.core(),
+        in_width,
+        out_width,
+        cycles_per_window => 8 * (plan.interval + plan.latency),
+        windows => vectors.count,
+        boundaries => boundaries(design).iter().map(|b| context! { name => b.name.clone(), width => b.width }).collect::<Vec<_>>(),
+    };
+    let core = context! {
+        title => format!("{}: the predictor of model {}", names.core(), design.name),
+        module => names.core(),
+        history => design.network.history,
+        segments => design.network.segments,
+        segment_bits => design.input.segment_bits,
+        outputs => design.network.outputs,
+        window_width => design.network.history * design.network.segments * design.input.segment_bits as usize,
+        queue => plan.queue,
+        latency => plan.latency,
+        interval => plan.interval,
+        stages => render::data(&stages),
+        last,
+        unread => unread(design),
+        ..common.clone()
+    };
+    add_rtl(&mut files, &names.core(), templates.render("core.v.j2", core)?);
+
+    // Cells use cells.
+    loop {
+        let more: BTreeSet<&'static str> =
+            used.iter().filter_map(|c| render::cell(c)).flat_map(render::cells_in).collect();
+        if more.is_subset(&used) {
+            break;
+        }
+        used.extend(more);
+    }
+    used.insert("tw_fifo");
+    for name in used {
+        if let Some(text) = render::cell(name) {
+            files.insert(format!("rtl/{name}.v"), text.to_owned());
+        }
+    }
+    for image in images(design) {
+        files.insert(format!("rtl/mem/{}", image.file), image.text());
+    }
+    let probe = context! { module => names.probe(), ..common.clone() };
+    files.insert(format!("tb/{}.v", names.probe()), templates.render("probe.v.j2", probe)?);
+    let testbench = context! { module => names.testbench(), ..common.clone() };
+    files.insert(format!("tb/{}.v", names.testbench()), templates.render("tb.v.j2", testbench)?);
+    files.insert("tb/harness.cpp".to_owned(), harness(design, plan, &names, &templates)?);
+    files.insert("tb/vectors/windows.hex".to_owned(), vectors.windows.clone());
+    files.insert("tb/vectors/bitmaps.hex".to_owned(), vectors.bitmaps.clone());
+    Ok(files)
+}
+
+/// Puts the default of the memory path in front of the module.
+fn with_memory_path(text: &str) -> String {
+    if !text.contains("`TW_MEM") {
+        return text.to_owned();
+    }
+    text.replacen("module ", "`ifndef TW_MEM\n`define TW_MEM \"mem/\"\n`endif\nmodule ", 1)
+}
+
+/// Signals that nobody reads: an operand whose lanes or rows all stay behind a selection still has readers, so these are
+/// just the values of nodes without a consumer, except the last.
+fn unread(design: &Design) -> Vec<String> {
+    let mut read = vec![false; design.nodes.len()];
+    for node in &design.nodes {
+        for input in &node.inputs {
+            read[input.0] = true;
+        }
+    }
+    if let Some(last) = read.last_mut() {
+        *last = true;
+    }
+    design
+        .iter()
+        .filter(|(id, _)| !read[id.0])
+        .flat_map(|(_, n)| [format!("{}_valid", n.name), format!("{}_data", n.name)])
+        .collect()
+}
+
+fn harness(design: &Design, plan: &Plan, names: &Names, templates: &Templates) -> Result<String, Error> {
+    let network = &design.network;
+    let window_bits = network.history * network.segments * design.input.segment_bits as usize;
+    let list: Vec<Context> = boundaries(design)
+        .iter()
+        .map(|b| {
+            let stage = plan.stage(b.node);
+            context! {
+                name => b.name.clone(),
+                words => b.width.div_ceil(32),
+                rows => stage.rows,
+                first => stage.first,
+                every => stage.row_interval,
+            }
+        })
+        .collect();
+    let (in_width, out_width) = stream_widths(design);
+    let context = context! {
+        probe => names.probe(),
+        window_words => window_bits.div_ceil(32),
+        in_words => in_width.div_ceil(32),
+        out_words => out_width.div_ceil(32),
+        latency => plan.latency,
+        interval => plan.interval,
+        boundaries => list,
+    };
+    Ok(templates.render("harness.cpp.j2", context)?)
+}

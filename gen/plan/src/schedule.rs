@@ -7,7 +7,7 @@
 //! place left for its result.
 
 use serde::Serialize;
-use tablewright_design::{Design, IntEncoderKind, Node, NodeId, Op};
+use tablewright_design::{Design, IntEncoder, IntEncoderKind, Node, NodeId, Op};
 
 /// Cycles from the last operand to the first element a sequencer issues: both operands seen complete, busy.
 const SEQUENCER_START: u64 = 2;
@@ -111,12 +111,26 @@ pub fn lookup_latency(table: &tablewright_design::IntTable) -> u64 {
     1 + adder_levels(table.subspaces + usize::from(table.bias.is_some()))
 }
 
+/// Cycles from a vector to its code.
+pub fn encode_latency(encoder: &IntEncoder) -> u64 {
+    match encoder.kind {
+        IntEncoderKind::Tree { .. } => u64::from(encoder.code_bits),
+        IntEncoderKind::Nearest { .. } => encoder.prototypes() as u64 + NEAREST_OVERHEAD,
+    }
+}
+
+/// Cycles from one vector to the next, at least.
+pub fn encode_occupancy(encoder: &IntEncoder) -> u64 {
+    match encoder.kind {
+        IntEncoderKind::Tree { .. } => 1,
+        IntEncoderKind::Nearest { .. } => encoder.prototypes() as u64 + 1,
+    }
+}
+
 /// Cycles a stage needs for one row before it can take another.
 fn row_occupancy(node: &Node) -> u64 {
     match &node.op {
-        Op::Encode { encoder, .. } if matches!(encoder.kind, IntEncoderKind::Nearest { .. }) => {
-            encoder.prototypes() as u64 + 1
-        }
+        Op::Encode { encoder, .. } => encode_occupancy(encoder),
         _ => 1,
     }
 }
@@ -174,10 +188,7 @@ fn stage(node: &Node, inputs: &[Stage], pace: u64) -> Stage {
         Op::Window { .. } => {
             Stage { first: 1, row_interval: pace, rows, busy_from: 1, busy_to: 1 + (rows - 1) * pace }
         }
-        Op::Encode { encoder, .. } => follow(match &encoder.kind {
-            IntEncoderKind::Tree { .. } => u64::from(encoder.code_bits),
-            IntEncoderKind::Nearest { .. } => encoder.prototypes() as u64 + NEAREST_OVERHEAD,
-        }),
+        Op::Encode { encoder, .. } => follow(encode_latency(encoder)),
         Op::Lookup { table } => follow(lookup_latency(table)),
         Op::Position { .. } | Op::Requantise { .. } | Op::Relu | Op::Threshold { .. } => follow(1),
         Op::Norm { .. } => follow(NORM_LATENCY),

@@ -1,0 +1,177 @@
+//! Memory images: what is in which bank, as values and as the text of its file.
+
+use std::fmt::Write;
+
+use tablewright_design::{Design, IntEncoderKind, Node, Op};
+
+/// The contents of one memory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image {
+    /// File name inside `rtl/mem`.
+    pub file: String,
+    /// The node it belongs to.
+    pub node: String,
+    /// What a word is, for people: `bank 1, code`.
+    pub word_is: String,
+    /// What a lane is, for people: `output`.
+    pub lane_is: &'static str,
+    /// Bits of one value.
+    pub lane_bits: u32,
+    /// Values of one word, lowest bits first.
+    pub lanes: usize,
+    /// Values are two's complement.
+    pub signed: bool,
+    /// `[words, lanes]`.
+    pub values: Vec<i64>,
+}
+
+impl Image {
+    /// Words.
+    pub fn words(&self) -> usize {
+        self.values.len() / self.lanes
+    }
+
+    /// Bits of a word.
+    pub fn width(&self) -> u64 {
+        self.lanes as u64 * u64::from(self.lane_bits)
+    }
+
+    /// The file for `$readmemh`: one word a line in hexadecimal, a newline after the last one too.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        for word in self.values.chunks_exact(self.lanes) {
+            text.push_str(&hex(word, self.lane_bits));
+            text.push('\n');
+        }
+        text
+    }
+
+    /// The value of one lane of a word read back from a file; `None` when the word is no such number.
+    pub fn lane(&self, word: &str, lane: usize) -> Option<i64> {
+        let digits = word.trim().as_bytes();
+        let bit = |i: usize| -> Option<i64> {
+            let at = digits.len().checked_sub(1 + i / 4)?;
+            let digit = char::from(digits[at]).to_digit(16)?;
+            Some(i64::from(digit >> (i % 4) & 1))
+        };
+        let bits = self.lane_bits as usize;
+        let mut value = 0;
+        for i in 0..bits {
+            value |= bit(lane * bits + i)? << i;
+        }
+        let negative = self.signed && value >> (bits - 1) & 1 == 1;
+        Some(if negative { value - (1 << bits) } else { value })
+    }
+}
+
+/// Values of `bits` each, the first in the lowest bits, as one hexadecimal number of full length.
+pub fn hex(values: &[i64], bits: u32) -> String {
+    let total = values.len() * bits as usize;
+    let mut digits = vec![0_u8; total.div_ceil(4)];
+    for (i, &value) in values.iter().enumerate() {
+        for b in 0..bits as usize {
+            if value >> b & 1 == 1 {
+                let at = i * bits as usize + b;
+                digits[at / 4] |= 1 << (at % 4);
+            }
+        }
+    }
+    digits.iter().rev().fold(String::with_capacity(digits.len()), |mut text, d| {
+        let _ = write!(text, "{d:x}");
+        text
+    })
+}
+
+/// All memories of a design.
+pub fn images(design: &Design) -> Vec<Image> {
+    design.nodes.iter().flat_map(of_node).collect()
+}
+
+fn of_node(node: &Node) -> Vec<Image> {
+    let image = |suffix: &str, word_is: &str, lane_is, lane_bits, lanes, signed, values| Image {
+        file: format!("{}_{suffix}.hex", node.name),
+        node: node.name.clone(),
+        word_is: word_is.to_owned(),
+        lane_is,
+        lane_bits,
+        lanes,
+        signed,
+        values,
+    };
+    let unsigned = |table: &[u32]| table.iter().map(|&v| i64::from(v)).collect::<Vec<_>>();
+    match &node.op {
+        Op::Lookup { table } | Op::Scores { table, .. } | Op::Mix { table, .. } => {
+            let bank = table.rows * table.outputs;
+            (0..table.subspaces)
+                .map(|c| {
+                    let values = table.entries[c * bank..][..bank].iter().map(|&e| i64::from(e)).collect();
+                    let name = format!("bank{c}");
+                    let what = format!("subspace {c}, code");
+                    image(&name, &what, "output", table.bits, table.outputs, true, values)
+                })
+                .collect()
+        }
+        Op::Encode { encoder, .. } => match &encoder.kind {
+            // Thresholds are constants of the encoder's module.
+            IntEncoderKind::Tree { .. } => Vec::new(),
+            IntEncoderKind::Nearest { prototypes, width, .. } => (0..encoder.subspaces)
+                .map(|c| {
+                    let range = encoder.range(c);
+                    let values =
+                        prototypes.chunks(encoder.features).flat_map(|p| p[range.clone()].iter().copied()).collect();
+                    let name = format!("prototypes{c}");
+                    let what = format!("subspace {c}, prototype");
+                    image(&name, &what, "feature", *width, range.len(), true, values)
+                })
+                .collect(),
+        },
+        Op::Position { constants, .. } => {
+            vec![image("constants", "row", "lane", node.value.format.width, node.value.lanes, true, constants.clone())]
+        }
+        Op::Norm { unit } => {
+            vec![image("gain", "reciprocal square root", "value", unit.rsqrt_width, 1, false, unsigned(&unit.rsqrt))]
+        }
+        Op::Softmax { unit } => vec![
+            image("power", "power of two", "value", 10, 1, false, unsigned(&unit.pow2)),
+            image("recip", "reciprocal", "value", unit.recip_width, 1, false, unsigned(&unit.recip)),
+        ],
+        Op::Gelu { unit } => vec![image("bump", "bump", "value", unit.bump_width, 1, false, unsigned(&unit.bump))],
+        Op::Window { .. }
+        | Op::Requantise { .. }
+        | Op::Transpose
+        | Op::Residual { .. }
+        | Op::Relu
+        | Op::Select { .. }
+        | Op::SumRows
+        | Op::Threshold { .. } => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_written_and_read_back() {
+        assert_eq!(hex(&[-1, 2, 0], 6), "000bf");
+        assert_eq!(hex(&[5], 3), "5");
+        let image = Image {
+            file: String::new(),
+            node: String::new(),
+            word_is: String::new(),
+            lane_is: "output",
+            lane_bits: 6,
+            lanes: 3,
+            signed: true,
+            values: vec![-1, 2, 0, -32, 31, 7],
+        };
+        assert_eq!(image.text(), "000bf\n077e0\n");
+        for (w, line) in image.text().lines().enumerate() {
+            for l in 0..3 {
+                assert_eq!(image.lane(line, l), Some(image.values[w * 3 + l]));
+            }
+        }
+        assert_eq!(image.lane("x", 0), None);
+        assert_eq!(image.lane("1", 1), None);
+    }
+}

@@ -1,0 +1,70 @@
+//! The templates. They are Verilog with `${ expression }`, `<% statement %>` and `//% statement` lines.
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::{Environment, UndefinedBehavior, Value};
+
+/// Verilog cells that are used as they stand, and templates, both by file name.
+macro_rules! files {
+    ($folder:literal: $($name:literal),* $(,)?) => {
+        &[$(($name, include_str!(concat!("../../../hdl-templates/", $folder, "/", $name)))),*]
+    };
+}
+
+const CELLS: &[(&str, &str)] = files!("cells":
+    "tw_fifo.v", "tw_gelu.v", "tw_layer_norm.v", "tw_mix_sequencer.v", "tw_nearest_encoder.v", "tw_position.v", "tw_relu.v",
+    "tw_requantise.v", "tw_residual.v", "tw_rom.v", "tw_row_collector.v", "tw_score_sequencer.v", "tw_select.v",
+    "tw_softmax.v", "tw_sum_rows.v", "tw_threshold.v", "tw_transpose.v", "tw_tree_encoder.v", "tw_window.v",
+);
+
+const TEMPLATES: &[(&str, &str)] = files!("rtl": "core.v.j2", "encoder.v.j2", "table.v.j2");
+
+const TESTBENCH: &[(&str, &str)] = files!("tb": "harness.cpp.j2", "probe.v.j2", "tb.v.j2");
+
+/// The text of a fixed cell by module name; `None` for a generated module.
+pub(crate) fn cell(module: &str) -> Option<&'static str> {
+    CELLS.iter().find(|(name, _)| name.strip_suffix(".v") == Some(module)).map(|(_, text)| *text)
+}
+
+/// The fixed cells that a piece of Verilog instantiates.
+pub(crate) fn cells_in(text: &str) -> impl Iterator<Item = &'static str> {
+    CELLS.iter().filter_map(|(name, _)| name.strip_suffix(".v")).filter(move |module| {
+        text.lines().any(|line| {
+            let line = line.trim_start();
+            line.strip_prefix(module).is_some_and(|rest| rest.starts_with(" #(") || rest.starts_with(" u_"))
+        })
+    })
+}
+
+/// A value for a template.
+pub(crate) fn data(value: &impl serde::Serialize) -> Value {
+    Value::from(minijinja::value::Serde(value))
+}
+
+/// The template engine.
+pub(crate) struct Templates {
+    environment: Environment<'static>,
+}
+
+impl Templates {
+    pub(crate) fn new() -> Result<Self, minijinja::Error> {
+        let mut environment = Environment::new();
+        environment.set_syntax(
+            SyntaxConfig::builder()
+                .variable_delimiters("${", "}")
+                .block_delimiters("<%", "%>")
+                .comment_delimiters("<#", "#>")
+                .line_statement_prefix("//%")
+                .keep_trailing_newline(true)
+                .build()?,
+        );
+        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        for (name, text) in TEMPLATES.iter().chain(TESTBENCH) {
+            environment.add_template(name, text)?;
+        }
+        Ok(Self { environment })
+    }
+
+    pub(crate) fn render(&self, template: &str, context: Value) -> Result<String, minijinja::Error> {
+        self.environment.get_template(template)?.render(context)
+    }
+}

@@ -1,0 +1,466 @@
+//! One node of a design as Verilog: its signals, its instances, and the module that is generated for it, if any.
+
+use minijinja::{Value as Context, context};
+use serde::Serialize;
+use tablewright_design::{Design, IntEncoder, IntEncoderKind, IntTable, Metric, Node, Op, SoftmaxUnit};
+use tablewright_plan::{Plan, Stage, lookup_latency, schedule};
+
+use crate::image::hex;
+use crate::names::Names;
+
+/// A pair of signals, `NAME_valid` and `NAME_data`.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Net {
+    pub name: String,
+    pub width: u64,
+}
+
+/// An instance in the core.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Instance {
+    pub module: String,
+    pub name: String,
+    pub parameters: Vec<(String, String)>,
+    pub ports: Vec<(String, String)>,
+}
+
+/// A module made from a template.
+#[derive(Debug, Clone)]
+pub(crate) struct Generated {
+    pub module: String,
+    pub template: &'static str,
+    pub context: Context,
+}
+
+/// What one node adds to the core.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct StageText {
+    pub comment: String,
+    pub nets: Vec<Net>,
+    pub instances: Vec<Instance>,
+    #[serde(skip)]
+    pub generated: Option<Generated>,
+}
+
+/// Bits of a node's row.
+pub(crate) fn row_width(node: &Node) -> u64 {
+    node.value.lanes as u64 * u64::from(node.value.format.width)
+}
+
+pub(crate) fn stage(design: &Design, plan: &Plan, names: &Names, node: &Node, timing: Stage) -> StageText {
+    let input = |i: usize| design.node(node.inputs[i]);
+    let width = node.value.format.width;
+    let lanes = node.value.lanes;
+    let mut text = StageText {
+        comment: comment(node, timing),
+        nets: vec![Net { name: node.name.clone(), width: row_width(node) }],
+        instances: Vec::new(),
+        generated: None,
+    };
+    let unary = |module: &str, parameters: Vec<(&str, String)>| Instance {
+        module: module.to_owned(),
+        name: format!("u_{}", node.name),
+        parameters: parameters.into_iter().map(|(k, v)| (k.to_owned(), v)).collect(),
+        ports: ports("in", &input(0).name, &node.name),
+    };
+    let in_width = || input(0).value.format.width.to_string();
+    let file = |suffix: &str| format!("{{`TW_MEM, \"{}_{suffix}.hex\"}}", node.name);
+    match &node.op {
+        Op::Window { lead } => text.instances.push(Instance {
+            module: "tw_window".to_owned(),
+            name: "u_window".to_owned(),
+            parameters: owned(vec![
+                ("History", design.network.history.to_string()),
+                ("RowWidth", row_width(node).to_string()),
+                ("Lead", u8::from(*lead).to_string()),
+                ("Pace", timing.row_interval.to_string()),
+                ("Interval", plan.interval.to_string()),
+                ("Places", plan.queue.to_string()),
+            ]),
+            ports: owned(vec![
+                ("in_valid", "s_axis_tvalid".to_owned()),
+                ("in_ready", "s_axis_tready".to_owned()),
+                ("in_data", format!("s_axis_tdata[{}:0]", design.network.history as u64 * row_width(node) - 1)),
+                ("taken", "taken".to_owned()),
+                ("out_valid", "window_valid".to_owned()),
+                ("out_data", "window_data".to_owned()),
+            ]),
+        }),
+        Op::Encode { encoder, groups } => {
+            let module = names.node(&node.name);
+            text.instances.push(unary(&module, vec![]));
+            text.generated = Some(encoder_module(module, node, input(0), encoder, *groups));
+        }
+        Op::Lookup { table } => {
+            let module = names.node(&node.name);
+            text.instances.push(unary(&module, vec![]));
+            text.generated = Some(table_module(module, node, table));
+        }
+        Op::Position { shift, lead, .. } => text.instances.push(unary(
+            "tw_position",
+            vec![
+                ("Rows", node.value.rows.to_string()),
+                ("Lanes", lanes.to_string()),
+                ("InWidth", in_width()),
+                ("Shift", shift.to_string()),
+                ("OutWidth", width.to_string()),
+                ("Lead", u8::from(*lead).to_string()),
+                ("File", file("constants")),
+            ],
+        )),
+        Op::Requantise { step } => text.instances.push(unary(
+            "tw_requantise",
+            vec![
+                ("Lanes", lanes.to_string()),
+                ("InWidth", in_width()),
+                ("InSigned", u8::from(input(0).value.format.signed).to_string()),
+                ("Shift", step.shift.to_string()),
+                ("OutWidth", width.to_string()),
+            ],
+        )),
+        Op::Norm { unit } => text.instances.push(unary(
+            "tw_layer_norm",
+            vec![
+                ("Lanes", lanes.to_string()),
+                ("InWidth", in_width()),
+                ("CentredWidth", unit.centred_width.to_string()),
+                ("VarianceWidth", unit.variance_width.to_string()),
+                ("GainWidth", unit.rsqrt_width.to_string()),
+                ("OutWidth", width.to_string()),
+                ("Eps", format!("{}'d{}", unit.variance_width, unit.eps)),
+                ("File", file("gain")),
+            ],
+        )),
+        Op::Softmax { unit } => text.instances.push(unary("tw_softmax", softmax_parameters(unit, node, &in_width(), &file))),
+        Op::Gelu { unit } => text.instances.push(unary(
+            "tw_gelu",
+            vec![
+                ("Lanes", lanes.to_string()),
+                ("InWidth", in_width()),
+                ("IndexLeft", (-unit.index_shift).max(0).to_string()),
+                ("IndexRight", unit.index_shift.max(0).to_string()),
+                ("Lift", unit.lift.to_string()),
+                ("BumpWidth", unit.bump_width.to_string()),
+                ("OutWidth", width.to_string()),
+                ("File", file("bump")),
+            ],
+        )),
+        Op::Relu => {
+            text.instances.push(unary("tw_relu", vec![("Lanes", lanes.to_string()), ("Width", width.to_string())]));
+        }
+        Op::Select { row } => text.instances.push(unary(
+            "tw_select",
+            vec![
+                ("Rows", input(0).value.rows.to_string()),
+                ("Row", row.to_string()),
+                ("Width", row_width(node).to_string()),
+            ],
+        )),
+        Op::SumRows => text.instances.push(unary(
+            "tw_sum_rows",
+            vec![
+                ("Rows", input(0).value.rows.to_string()),
+                ("Lanes", lanes.to_string()),
+                ("InWidth", in_width()),
+                ("OutWidth", width.to_string()),
+            ],
+        )),
+        Op::Threshold { threshold } => text.instances.push(unary(
+            "tw_threshold",
+            vec![
+                ("Lanes", lanes.to_string()),
+                ("Width", in_width()),
+                ("Threshold", constant(*threshold, input(0).value.format.width + 1)),
+            ],
+        )),
+        Op::Transpose => text.instances.push(unary(
+            "tw_transpose",
+            vec![
+                ("Rows", input(0).value.rows.to_string()),
+                ("Columns", input(0).value.lanes.to_string()),
+                ("Width", width.to_string()),
+                ("Pace", timing.row_interval.to_string()),
+            ],
+        )),
+        Op::Scores { table, heads } => {
+            let sequencer = Instance {
+                module: "tw_score_sequencer".to_owned(),
+                name: format!("u_{}_sequencer", node.name),
+                parameters: owned(vec![
+                    ("QueryRows", input(0).value.rows.to_string()),
+                    ("KeyRows", input(1).value.rows.to_string()),
+                    ("Heads", heads.to_string()),
+                    ("Subspaces", table.subspaces.to_string()),
+                    ("CodeWidth", input(0).value.format.width.to_string()),
+                    ("Pace", timing.row_interval.to_string()),
+                ]),
+                ports: operands("query", &input(0).name, "key", &input(1).name, &format!("{}_pair", node.name)),
+            };
+            pair_stage(&mut text, names, node, table, sequencer);
+        }
+        Op::Mix { table, heads } => {
+            let sequencer = Instance {
+                module: "tw_mix_sequencer".to_owned(),
+                name: format!("u_{}_sequencer", node.name),
+                parameters: owned(vec![
+                    ("Tokens", node.value.rows.to_string()),
+                    ("Heads", heads.to_string()),
+                    ("PerHead", (lanes / heads).to_string()),
+                    ("Subspaces", table.subspaces.to_string()),
+                    ("CodeWidth", input(0).value.format.width.to_string()),
+                    ("Pace", timing.row_interval.to_string()),
+                ]),
+                ports: operands("weight", &input(0).name, "column", &input(1).name, &format!("{}_pair", node.name)),
+            };
+            pair_stage(&mut text, names, node, table, sequencer);
+        }
+        Op::Residual { a_shift, b_shift } => text.instances.push(Instance {
+            module: "tw_residual".to_owned(),
+            name: format!("u_{}", node.name),
+            parameters: owned(vec![
+                ("Rows", node.value.rows.to_string()),
+                ("Lanes", lanes.to_string()),
+                ("AWidth", in_width()),
+                ("AShift", a_shift.to_string()),
+                ("BWidth", input(1).value.format.width.to_string()),
+                ("BShift", b_shift.to_string()),
+                ("OutWidth", width.to_string()),
+            ]),
+            ports: operands("a", &input(0).name, "b", &input(1).name, &node.name),
+        }),
+    }
+    text
+}
+
+fn comment(node: &Node, timing: Stage) -> String {
+    let v = &node.value;
+    let rows = if v.rows == 1 { "1 row".to_owned() } else { format!("{} rows", v.rows) };
+    let when = if v.rows == 1 {
+        format!("valid in cycle {}", timing.first)
+    } else {
+        format!("row r valid in cycle {} + {} r", timing.first, timing.row_interval)
+    };
+    format!("{}: {}, {rows} of {} x {}, {when}", node.name, node.op.kind(), v.lanes, v.format)
+}
+
+fn owned(pairs: Vec<(&str, String)>) -> Vec<(String, String)> {
+    pairs.into_iter().map(|(k, v)| (k.to_owned(), v)).collect()
+}
+
+fn ports(prefix: &str, from: &str, to: &str) -> Vec<(String, String)> {
+    owned(vec![
+        (&format!("{prefix}_valid"), format!("{from}_valid")),
+        (&format!("{prefix}_data"), format!("{from}_data")),
+        ("out_valid", format!("{to}_valid")),
+        ("out_data", format!("{to}_data")),
+    ])
+}
+
+fn operands(a: &str, a_from: &str, b: &str, b_from: &str, to: &str) -> Vec<(String, String)> {
+    let mut all = ports(a, a_from, to);
+    all.insert(2, (format!("{b}_valid"), format!("{b_from}_valid")));
+    all.insert(3, (format!("{b}_data"), format!("{b_from}_data")));
+    all
+}
+
+/// Sequencer, table, collector.
+fn pair_stage(text: &mut StageText, names: &Names, node: &Node, table: &IntTable, sequencer: Instance) {
+    let (pair, element) = (format!("{}_pair", node.name), format!("{}_element", node.name));
+    let module = names.node(&node.name);
+    text.nets.push(Net { name: pair.clone(), width: table.subspaces as u64 * u64::from(table.rows.ilog2()) });
+    text.nets.push(Net { name: element.clone(), width: u64::from(node.value.format.width) });
+    text.instances.push(sequencer);
+    text.instances.push(Instance {
+        module: module.clone(),
+        name: format!("u_{}_table", node.name),
+        parameters: vec![],
+        ports: ports("in", &pair, &element),
+    });
+    text.instances.push(Instance {
+        module: "tw_row_collector".to_owned(),
+        name: format!("u_{}", node.name),
+        parameters: owned(vec![("Lanes", node.value.lanes.to_string()), ("Width", node.value.format.width.to_string())]),
+        ports: ports("in", &element, &node.name),
+    });
+    text.generated = Some(table_module(module, node, table));
+}
+
+fn softmax_parameters<'a>(
+    unit: &SoftmaxUnit,
+    node: &Node,
+    in_width: &str,
+    file: &dyn Fn(&str) -> String,
+) -> Vec<(&'a str, String)> {
+    vec![
+        ("Lanes", node.value.lanes.to_string()),
+        ("InWidth", in_width.to_owned()),
+        ("AlignRight", unit.align.max(0).to_string()),
+        ("AlignLeft", (-unit.align).max(0).to_string()),
+        ("TWidth", unit.exponent_width.to_string()),
+        ("SumWidth", unit.sum_width.to_string()),
+        ("RecipWidth", unit.recip_width.to_string()),
+        ("OutWidth", node.value.format.width.to_string()),
+        ("PowerFile", file("power")),
+        ("RecipFile", file("recip")),
+    ]
+}
+
+/// A signed constant of `width` bits.
+fn constant(value: i64, width: u32) -> String {
+    format!("{width}'h{}", hex(&[value], width))
+}
+
+fn table_module(module: String, node: &Node, table: &IntTable) -> Generated {
+    #[derive(Serialize)]
+    struct Bank {
+        file: String,
+        shift: u32,
+    }
+    #[derive(Serialize)]
+    struct Adder {
+        name: String,
+        a: String,
+        b: Option<String>,
+    }
+    let sum_width = node.value.format.width;
+    let banks: Vec<Bank> = (0..table.subspaces)
+        .map(|c| Bank { file: format!("{}_bank{c}.hex", node.name), shift: table.shifts[c] })
+        .collect();
+    let mut level: Vec<String> =
+        (0..table.subspaces + usize::from(table.bias.is_some())).map(|i| format!("n0_{i}")).collect();
+    let mut adders = Vec::new();
+    for depth in 1.. {
+        if level.len() == 1 {
+            break;
+        }
+        let next: Vec<Adder> = level
+            .chunks(2)
+            .enumerate()
+            .map(|(i, pair)| Adder { name: format!("n{depth}_{i}"), a: pair[0].clone(), b: pair.get(1).cloned() })
+            .collect();
+        level = next.iter().map(|a| a.name.clone()).collect();
+        adders.extend(next);
+    }
+    let address_width = table.rows.ilog2();
+    let context = context! {
+        title => format!("{module}: the tables of {}", node.name),
+        module => module.clone(),
+        latency => lookup_latency(table),
+        subspaces => table.subspaces,
+        words => table.rows,
+        outputs => table.outputs,
+        bits => table.bits,
+        sum_width,
+        sum_format => node.value.format.to_string(),
+        low => table.bounds.low,
+        high => table.bounds.high,
+        address_width,
+        in_width => table.subspaces as u64 * u64::from(address_width),
+        bias => table.bias.as_ref().map(|b| hex(b, sum_width)),
+        banks => crate::render::data(&banks),
+        adders => crate::render::data(&adders),
+        root => &level[0],
+    };
+    Generated { module, template: "table.v.j2", context }
+}
+
+fn encoder_module(
+    module: String,
+    node: &Node,
+    input: &Node,
+    encoder: &IntEncoder,
+    groups: usize,
+) -> Generated {
+    #[derive(Serialize)]
+    struct Level {
+        feature: usize,
+        key: String,
+    }
+    #[derive(Serialize, Default)]
+    struct One {
+        group: usize,
+        subspace: usize,
+        levels: Vec<Level>,
+        thresholds: String,
+        keys: String,
+        features: usize,
+        file: String,
+        vector: String,
+    }
+    let format = input.value.format;
+    let in_width = format.width as usize;
+    let width = match &encoder.kind {
+        IntEncoderKind::Tree { width, .. } | IntEncoderKind::Nearest { width, .. } => *width as usize,
+    };
+    let levels = encoder.code_bits as usize;
+    let slot_bits = width.next_power_of_two().ilog2();
+    // A feature of the row, extended to the width it is compared in.
+    let feature = |group: usize, f: usize| {
+        let lane = group * encoder.features + f;
+        let (low, high) = (lane * in_width, (lane + 1) * in_width - 1);
+        let bits = format!("in_data[{high}:{low}]");
+        match (width - in_width, format.signed) {
+            (0, _) => bits,
+            (more, true) => format!("{{{{{more}{{in_data[{high}]}}}}, {bits}}}"),
+            (more, false) => format!("{{{more}'d0, {bits}}}"),
+        }
+    };
+    let mut used = vec![false; encoder.features];
+    let mut encoders = Vec::new();
+    for group in 0..groups {
+        for c in 0..encoder.subspaces {
+            let mut one = One { group, subspace: c, ..One::default() };
+            match &encoder.kind {
+                IntEncoderKind::Tree { split, threshold, .. } => {
+                    for &f in &split[c * levels..][..levels] {
+                        used[f] = true;
+                        one.levels.push(Level { feature: f, key: feature(group, f) });
+                    }
+                    let nodes = encoder.prototypes() - 1;
+                    let slot = 1_u32 << slot_bits;
+                    let slots: Vec<i64> = threshold[c * nodes..][..nodes].iter().map(|t| t & ((1 << width) - 1)).collect();
+                    one.thresholds = format!("{}'h{}", nodes * slot as usize, hex(&slots, slot));
+                    let keys: Vec<String> = (0..levels).rev().map(|l| format!("key_{group}_{c}_{l}")).collect();
+                    one.keys = keys.join(", ");
+                }
+                IntEncoderKind::Nearest { .. } => {
+                    used.fill(true);
+                    one.features = encoder.range(c).len();
+                    one.file = format!("{}_prototypes{c}.hex", node.name);
+                    one.vector = encoder.range(c).rev().map(|f| feature(group, f)).collect::<Vec<_>>().join(", ");
+                }
+            }
+            encoders.push(one);
+        }
+    }
+    let (tree, metric, squared, distance_width) = match &encoder.kind {
+        IntEncoderKind::Tree { .. } => (true, "", 0, 0),
+        IntEncoderKind::Nearest { metric: Metric::L2, distance_width, .. } => {
+            (false, "squared differences", 1, *distance_width)
+        }
+        IntEncoderKind::Nearest { metric: Metric::L1, distance_width, .. } => {
+            (false, "absolute differences", 0, *distance_width)
+        }
+    };
+    let context = context! {
+        title => format!("{module}: codes of {}", input.name),
+        module => module.clone(),
+        groups,
+        features => encoder.features,
+        subspaces => encoder.subspaces,
+        code_bits => levels,
+        in_format => format.to_string(),
+        in_width,
+        occupancy => schedule::encode_occupancy(encoder),
+        latency => schedule::encode_latency(encoder),
+        tree,
+        metric,
+        squared,
+        distance_width,
+        width,
+        slot_bits,
+        unused => used.iter().any(|u| !u),
+        encoders => crate::render::data(&encoders),
+    };
+    Generated { module, template: "encoder.v.j2", context }
+}

@@ -1,0 +1,315 @@
+//! Co-simulation under Verilator.
+//!
+//! The harness (`hdl-templates/tb/harness.cpp.j2`) is compiled once for a build and fed through a pipe: windows and what
+//! the golden model says of every value. It compares in place and reports the first difference, so the simulator and not
+//! the harness takes the time.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use tablewright_design::{Design, NodeId};
+use tablewright_emit::{BuildDir, Names, hex};
+use tablewright_golden::Golden;
+use tablewright_plan::Plan;
+
+use crate::tool::{run, start_error, tail, verilog_in};
+use crate::{Error, tool};
+
+/// Windows sent to the harness at a time.
+const BATCH: usize = 64;
+
+/// How to simulate.
+#[derive(Debug, Clone, Default)]
+pub struct Cosim {
+    /// Probability that either stream stalls in a cycle, 0 to below 1.
+    pub stall: f64,
+    /// Seed of the stalls.
+    pub seed: u64,
+    /// Where to write waves (FST), if anywhere.
+    pub waves: Option<PathBuf>,
+}
+
+/// The first difference, by the cycle it happened in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Mismatch {
+    /// The node whose rows differ; `output` for the stream behind the queue.
+    pub kernel: String,
+    /// Which window, from 0.
+    pub window: u64,
+    /// Row of the node's value.
+    pub row: u32,
+    /// Lane of the row; absent when only the time is wrong.
+    pub element: Option<usize>,
+    /// What the golden model says.
+    pub expected: Option<i64>,
+    /// What the Verilog said.
+    pub actual: Option<i64>,
+    /// Cycle since reset.
+    pub cycle: u64,
+    /// Cycle the plan says.
+    pub cycle_planned: u64,
+}
+
+/// What a simulation found.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Report {
+    /// Windows compared.
+    pub vectors: u64,
+    /// Rows that differ in data or time, over all values and the output.
+    pub mismatches: u64,
+    /// Of these, rows with the right data at the wrong time.
+    pub off_time: u64,
+    /// The simulation stood still.
+    pub hung: bool,
+    /// Cycles from acceptance to bitmap, by the plan.
+    pub cycles_planned: u64,
+    /// The same, as simulated: the largest seen.
+    pub cycles_simulated: u64,
+    /// Cycles from one acceptance to the next, by the plan.
+    pub interval_planned: u64,
+    /// The same, as simulated: the smallest seen; absent for a single window.
+    pub interval_simulated: Option<u64>,
+    /// Cycles simulated in all.
+    pub cycles: u64,
+    /// Simulated cycles a second, all comparisons included.
+    pub cycles_per_second: f64,
+    /// Values compared for each window.
+    pub values_per_window: u64,
+    /// The first difference.
+    pub first: Option<Mismatch>,
+}
+
+impl Report {
+    /// Every value was right, at the right time.
+    pub fn passed(&self) -> bool {
+        self.mismatches == 0
+            && !self.hung
+            && self.cycles_planned == self.cycles_simulated
+            && self.interval_simulated.is_none_or(|i| i >= self.interval_planned)
+    }
+}
+
+/// Simulates a build and compares it with the golden model of `design` on `windows`. `progress` is told the windows sent.
+pub fn simulate(
+    build: &BuildDir,
+    design: &Design,
+    plan: &Plan,
+    windows: &[Vec<u8>],
+    options: &Cosim,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Report, Error> {
+    let program = compile(build, design, options.waves.is_some())?;
+    let mut golden = Golden::new(design);
+    let waves = match &options.waves {
+        None => PathBuf::from("-"),
+        Some(path) => std::path::absolute(path)
+            .map_err(|source| Error::Io { path: path.display().to_string(), source })?,
+    };
+    let mut child = Command::new(&program)
+        .args([options.seed.to_string(), format!("{:.0}", options.stall * 1000.0)])
+        .arg(&waves)
+        .current_dir(build.rtl())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|e| start_error(&program.display().to_string(), &e))?;
+    let fed = feed(&mut child, design, &mut golden, windows, progress);
+    let output = child.wait_with_output().map_err(|e| start_error("the simulation", &e))?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let no_report = || Error::NoReport {
+        module: Names::new(&design.name).probe(),
+        output: tail(&format!("{text}{}", String::from_utf8_lossy(&output.stderr))),
+    };
+    let said: HarnessReport = serde_json::from_str(text.trim()).map_err(|_| no_report())?;
+    // A pipe that broke is the harness stopping early, which its report explains.
+    if fed.is_err() && !said.hung && said.mismatches == 0 {
+        return Err(no_report());
+    }
+    Ok(digest(&said, design, plan, &mut golden, windows))
+}
+
+fn feed(
+    child: &mut Child,
+    design: &Design,
+    golden: &mut Golden,
+    windows: &[Vec<u8>],
+    progress: &mut dyn FnMut(u64),
+) -> std::io::Result<()> {
+    let Some(stdin) = child.stdin.take() else {
+        return Err(std::io::ErrorKind::BrokenPipe.into());
+    };
+    let mut pipe = std::io::BufWriter::with_capacity(1 << 20, stdin);
+    let mut words: Vec<u32> = Vec::new();
+    let mut values = Vec::new();
+    for (i, batch) in windows.chunks(BATCH).enumerate() {
+        words.clear();
+        words.push(batch.len() as u32);
+        for window in batch {
+            golden.run(window);
+            values.clear();
+            values.extend(window.iter().map(|&v| i64::from(v)));
+            pack(&values, design.input.segment_bits, &mut words);
+            for (id, node) in design.iter() {
+                values.clear();
+                golden.extend_with(id, &mut values);
+                for row in values.chunks_exact(node.value.lanes) {
+                    pack(row, node.value.format.width, &mut words);
+                }
+            }
+        }
+        pipe.write_all(bytemuck::cast_slice(&words))?;
+        progress((i * BATCH + batch.len()) as u64);
+    }
+    pipe.write_all(&0_u32.to_ne_bytes())?;
+    pipe.flush()
+}
+
+/// Appends values of `bits` each as 32-bit words, the first in the lowest bits, the last word filled with zeros.
+fn pack(values: &[i64], bits: u32, words: &mut Vec<u32>) {
+    let mask = if bits == 64 { u64::MAX } else { (1 << bits) - 1 };
+    let (mut pending, mut held) = (0_u128, 0);
+    for &value in values {
+        pending |= u128::from(value as u64 & mask) << held;
+        held += bits;
+        while held >= 32 {
+            words.push(pending as u32);
+            pending >>= 32;
+            held -= 32;
+        }
+    }
+    if held > 0 {
+        words.push(pending as u32);
+    }
+}
+
+/// Lane `lane` of a row in 32-bit words.
+fn unpack(words: &[u32], lane: usize, bits: u32, signed: bool) -> i64 {
+    let mut value = 0_i64;
+    for b in 0..bits as usize {
+        let at = lane * bits as usize + b;
+        let bit = words.get(at / 32).map_or(0, |w| w >> (at % 32) & 1);
+        value |= i64::from(bit) << b;
+    }
+    if signed && bits < 64 && value >> (bits - 1) & 1 == 1 { value - (1 << bits) } else { value }
+}
+
+#[derive(Debug, Deserialize)]
+struct HarnessReport {
+    windows: u64,
+    cycles: u64,
+    seconds: f64,
+    hung: bool,
+    mismatches: u64,
+    off_time: u64,
+    latency: Option<(u64, u64)>,
+    interval: Option<(u64, u64)>,
+    first: Option<HarnessMismatch>,
+}
+
+#[derive(Debug, Deserialize)]
+struct HarnessMismatch {
+    boundary: usize,
+    window: u64,
+    row: u32,
+    cycle: u64,
+    planned: u64,
+    actual: Vec<u32>,
+}
+
+/// The harness's report in the terms of the design.
+fn digest(said: &HarnessReport, design: &Design, plan: &Plan, golden: &mut Golden, windows: &[Vec<u8>]) -> Report {
+    let first = said.first.as_ref().map(|m| {
+        // Behind the last boundary comes the output stream, which carries the bitmap again.
+        let node = design.node(NodeId(m.boundary.min(design.nodes.len() - 1)));
+        let kernel = if m.boundary < design.nodes.len() { node.name.clone() } else { "output".to_owned() };
+        let mut found = None;
+        if let Some(window) = windows.get(m.window as usize) {
+            golden.run(window);
+            let lanes = node.value.lanes;
+            let expected = golden.value(NodeId(m.boundary.min(design.nodes.len() - 1)));
+            let row = expected.get(m.row as usize * lanes..).unwrap_or(&[]);
+            let format = node.value.format;
+            found = row.iter().take(lanes).enumerate().find_map(|(lane, &wanted)| {
+                let actual = unpack(&m.actual, lane, format.width, format.signed);
+                (actual != wanted).then_some((lane, wanted, actual))
+            });
+        }
+        Mismatch {
+            kernel,
+            window: m.window,
+            row: m.row,
+            element: found.map(|f| f.0),
+            expected: found.map(|f| f.1),
+            actual: found.map(|f| f.2),
+            cycle: m.cycle,
+            cycle_planned: m.planned,
+        }
+    });
+    Report {
+        vectors: said.windows,
+        mismatches: said.mismatches,
+        off_time: said.off_time,
+        hung: said.hung,
+        cycles_planned: plan.latency,
+        cycles_simulated: said.latency.map_or(0, |l| l.1),
+        interval_planned: plan.interval,
+        interval_simulated: said.interval.map(|i| i.0),
+        cycles: said.cycles,
+        cycles_per_second: if said.seconds > 0.0 { said.cycles as f64 / said.seconds } else { 0.0 },
+        values_per_window: design.nodes.iter().map(|n| (n.value.rows * n.value.lanes) as u64).sum(),
+        first,
+    }
+}
+
+/// Compiles the harness, once for each content of the build's sources; the program's path.
+fn compile(build: &BuildDir, design: &Design, waves: bool) -> Result<PathBuf, Error> {
+    let names = Names::new(&design.name);
+    let probe = names.probe();
+    let (rtl, tb) = (build.rtl(), build.tb());
+    let folder = build.sim().join(if waves { "verilator-waves" } else { "verilator" });
+    let program = std::path::absolute(folder.join(format!("V{probe}")))
+        .map_err(|source| Error::Io { path: folder.display().to_string(), source })?;
+    let stamp = folder.join("sources.sha256");
+    let sources = sources_hash(&rtl, &tb)?;
+    if program.is_file() && std::fs::read_to_string(&stamp).is_ok_and(|s| s == sources) {
+        return Ok(program);
+    }
+    std::fs::create_dir_all(&folder).map_err(|source| Error::Io { path: folder.display().to_string(), source })?;
+    let absolute = |path: &Path| {
+        std::path::absolute(path).map_err(|source| Error::Io { path: path.display().to_string(), source })
+    };
+    let mut verilator = Command::new("verilator");
+    verilator
+        .args(["--cc", "--exe", "--build", "-j", "2", "-Wall", "--language", "1364-2005", "--top-module", &probe])
+        .args(["-O3", "--x-assign", "fast", "--x-initial", "fast", "--output-split", "20000"])
+        .args(["-CFLAGS", "-O2 -std=c++17", "-y", "."])
+        .arg("--Mdir")
+        .arg(absolute(&folder)?);
+    if waves {
+        verilator.arg("--trace-fst");
+    }
+    verilator.arg(absolute(&tb.join(format!("{probe}.v")))?).arg(absolute(&tb.join("harness.cpp"))?);
+    run("verilator", verilator.current_dir(&rtl))?;
+    std::fs::write(&stamp, sources).map_err(|source| Error::Io { path: stamp.display().to_string(), source })?;
+    Ok(program)
+}
+
+/// Of all Verilog and the harness.
+fn sources_hash(rtl: &Path, tb: &Path) -> Result<String, Error> {
+    let mut hash = Sha256::new();
+    let mut files: Vec<PathBuf> = verilog_in(rtl)?.iter().map(|f| rtl.join(f)).collect();
+    files.extend(tool::verilog_in(tb)?.iter().map(|f| tb.join(f)));
+    files.push(tb.join("harness.cpp"));
+    for path in files {
+        let bytes =
+            std::fs::read(&path).map_err(|source| Error::Io { path: path.display().to_string(), source })?;
+        hash.update((bytes.len() as u64).to_le_bytes());
+        hash.update(bytes);
+    }
+    let digest: Vec<i64> = hash.finalize().iter().rev().map(|&b| i64::from(b)).collect();
+    Ok(hex(&digest, 8))
+}

@@ -1,0 +1,28 @@
+//! The shipped testbench under Icarus Verilog, which knows unknown values.
+
+use std::process::Command;
+
+use tablewright_emit::{BuildDir, Names};
+
+use crate::Error;
+use crate::tool::run;
+
+/// Runs the testbench; its last line on success.
+pub fn icarus(build: &BuildDir, model: &str) -> Result<Result<String, String>, Error> {
+    let testbench = Names::new(model).testbench();
+    let sim = build.sim();
+    std::fs::create_dir_all(&sim).map_err(|source| Error::Io { path: sim.display().to_string(), source })?;
+    // Everything is named relative to rtl/, where the memory images are found.
+    let program = format!("../sim/{testbench}.vvp");
+    let source = format!("../tb/{testbench}.v");
+    let rtl = build.rtl();
+    let mut compile = Command::new("iverilog");
+    compile.args(["-g2005", "-Wall", "-Wno-timescale", "-y", ".", "-s", &testbench, "-o", &program, &source]);
+    let said = run("iverilog", compile.current_dir(&rtl))?;
+    if !said.trim().is_empty() {
+        return Ok(Err(said));
+    }
+    let output = run("vvp", Command::new("vvp").args(["-N", &program]).current_dir(&rtl))?;
+    let verdict = output.lines().find(|l| l.starts_with("PASS"));
+    Ok(verdict.map(str::to_owned).ok_or(output))
+}

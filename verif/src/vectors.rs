@@ -1,0 +1,73 @@
+//! Windows to simulate: corners first, then what a trace gave, then random ones.
+
+use tablewright_design::Design;
+use tablewright_emit::{Vectors, hex, stream_widths};
+use tablewright_golden::Golden;
+
+/// A small generator of pseudo-random numbers (xorshift64*), the same on every machine.
+#[derive(Debug, Clone)]
+pub struct Random(u64);
+
+impl Random {
+    /// From a seed.
+    pub fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ 0xD1B5_4A32_D192_ED03 | 1)
+    }
+
+    /// 32 bits.
+    pub fn word(&mut self) -> u32 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 32) as u32
+    }
+}
+
+/// `count` windows of history × segments integers: all zeros, all ones, alternating, one-hot rows; then those of
+/// `traced`, then random ones of which half differ from the one before in a single access.
+pub fn windows(design: &Design, count: usize, traced: &[Vec<u8>], seed: u64) -> Vec<Vec<u8>> {
+    let (history, segments) = (design.network.history, design.network.segments);
+    let top = ((1_u32 << design.input.segment_bits) - 1) as u8;
+    let filled = |value: &dyn Fn(usize, usize) -> u8| -> Vec<u8> {
+        (0..history * segments).map(|i| value(i / segments, i % segments)).collect()
+    };
+    let mut all = vec![
+        filled(&|_, _| 0),
+        filled(&|_, _| top),
+        filled(&|t, _| if t % 2 == 0 { 0 } else { top }),
+        filled(&|_, s| if s % 2 == 0 { top } else { 0 }),
+    ];
+    all.extend((0..segments.min(8)).map(|hot| filled(&|_, s| if s == hot { top } else { 0 })));
+    all.truncate(count);
+    all.extend(traced.iter().take(count - all.len()).cloned());
+    let mut random = Random::new(seed);
+    while all.len() < count {
+        let mut next: Vec<u8> = (0..history * segments).map(|_| random.word() as u8 & top).collect();
+        if let Some(last) = all.last().filter(|_| random.word() % 2 == 0) {
+            let kept = (history - 1) * segments;
+            next[..kept].copy_from_slice(&last[segments..]);
+        }
+        all.push(next);
+    }
+    all
+}
+
+/// The vectors of the testbench: `count` windows and the golden model's bitmaps.
+pub fn testbench(design: &Design, count: usize, seed: u64) -> Vectors {
+    let mut golden = Golden::new(design);
+    let (in_width, out_width) = stream_widths(design);
+    let last = tablewright_design::NodeId(design.nodes.len() - 1);
+    let (mut inputs, mut bitmaps) = (String::new(), String::new());
+    for window in windows(design, count, &[], seed) {
+        golden.run(&window);
+        let values: Vec<i64> = window.iter().map(|&v| i64::from(v)).collect();
+        inputs.push_str(&padded(&hex(&values, design.input.segment_bits), in_width));
+        bitmaps.push_str(&padded(&hex(&golden.value(last), 1), out_width));
+    }
+    Vectors { windows: inputs, bitmaps, count }
+}
+
+/// A hexadecimal word of the length of `bits`, and a newline.
+fn padded(digits: &str, bits: usize) -> String {
+    format!("{digits:0>width$}\n", width = bits.div_ceil(4))
+}
