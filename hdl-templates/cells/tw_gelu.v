@@ -18,7 +18,7 @@ module tw_gelu #(
     input  wire                      in_valid,
     input  wire [ Lanes*InWidth-1:0] in_data,
     output reg                       out_valid,
-    output wire [Lanes*OutWidth-1:0] out_data
+    output reg  [Lanes*OutWidth-1:0] out_data
 );
 
   localparam IndexWidth = InWidth + IndexLeft + 8;
@@ -28,6 +28,10 @@ module tw_gelu #(
     if (!rst_n) {out_valid, valid_q} <= 2'b00;
     else {out_valid, valid_q} <= {valid_q, in_valid};
   end
+
+  // Lanes are signals of their own; the row changes as one, which event-driven simulators need to be fast.
+  wire [Lanes*OutWidth-1:0] lanes;
+  always @* out_data = lanes;
 
   genvar i;
   generate
@@ -59,7 +63,7 @@ module tw_gelu #(
         positive_q <= negative ? {InWidth{1'b0}} : x;
         y <= lifted - (near_q ? dent : {OutWidth{1'b0}});
       end
-      assign out_data[i*OutWidth+:OutWidth] = y;
+      assign lanes[i*OutWidth+:OutWidth] = y;
     end
   endgenerate
 

@@ -21,7 +21,7 @@ module tw_layer_norm #(
     input  wire                      in_valid,
     input  wire [ Lanes*InWidth-1:0] in_data,
     output wire                      out_valid,
-    output wire [Lanes*OutWidth-1:0] out_data
+    output reg  [Lanes*OutWidth-1:0] out_data
 );
 
   localparam SquareWidth = 2 * CentredWidth - 1;
@@ -109,6 +109,10 @@ module tw_layer_norm #(
   wire signed [ProductWidth-1:0] doubled_half = one << exponent7;
   wire signed [ProductWidth-1:0] half = doubled_half >>> 1;
 
+  // Lanes are signals of their own; the row changes as one, which event-driven simulators need to be fast.
+  wire [Lanes*OutWidth-1:0] lanes;
+  always @* out_data = lanes;
+
   genvar i;
   generate
     for (i = 0; i < Lanes; i = i + 1) begin : g_lane
@@ -135,7 +139,7 @@ module tw_layer_norm #(
         y <= rounded[OutWidth-1:0];
       end
       assign squares[i*SquareWidth+:SquareWidth] = square;
-      assign out_data[i*OutWidth+:OutWidth] = y;
+      assign lanes[i*OutWidth+:OutWidth] = y;
     end
   endgenerate
 

@@ -19,7 +19,7 @@ module tw_mix_sequencer #(
     input  wire                             column_valid,
     input  wire [  Subspaces*CodeWidth-1:0] column_data,
     output reg                              out_valid,
-    output wire [Subspaces*2*CodeWidth-1:0] out_data
+    output reg  [Subspaces*2*CodeWidth-1:0] out_data
 );
 
   localparam GroupWidth = Subspaces * CodeWidth;
@@ -110,12 +110,16 @@ module tw_mix_sequencer #(
   wire [GroupWidth-1:0] weight_row = weights[weight];
   wire [GroupWidth-1:0] column_row = columns[column];
 
+  // Lanes are signals of their own; the row changes as one, which event-driven simulators need to be fast.
+  wire [Subspaces*2*CodeWidth-1:0] lanes;
+  always @* out_data = lanes;
+
   genvar c;
   generate
     for (c = 0; c < Subspaces; c = c + 1) begin : g_subspace
       reg [2*CodeWidth-1:0] pair;
       always @(posedge clk) pair <= {weight_row[c*CodeWidth+:CodeWidth], column_row[c*CodeWidth+:CodeWidth]};
-      assign out_data[c*2*CodeWidth+:2*CodeWidth] = pair;
+      assign lanes[c*2*CodeWidth+:2*CodeWidth] = pair;
     end
   endgenerate
 

@@ -16,7 +16,7 @@ module tw_position #(
     input  wire                      in_valid,
     input  wire [ Lanes*InWidth-1:0] in_data,
     output reg                       out_valid,
-    output wire [Lanes*OutWidth-1:0] out_data
+    output reg  [Lanes*OutWidth-1:0] out_data
 );
 
   localparam RowWidth = (Rows > 1) ? $clog2(Rows) : 1;
@@ -53,6 +53,10 @@ module tw_position #(
       .data(constants)
   );
 
+  // Lanes are signals of their own; the row changes as one, which event-driven simulators need to be fast.
+  wire [Lanes*OutWidth-1:0] lanes;
+  always @* out_data = lanes;
+
   genvar i;
   generate
     for (i = 0; i < Lanes; i = i + 1) begin : g_lane
@@ -60,7 +64,7 @@ module tw_position #(
       wire [OutWidth-1:0] aligned = {{(OutWidth - InWidth - Shift) {x[InWidth-1]}}, x, {Shift{1'b0}}};
       reg [OutWidth-1:0] sum;
       always @(posedge clk) sum <= constants[i*OutWidth+:OutWidth] + (alone ? {OutWidth{1'b0}} : aligned);
-      assign out_data[i*OutWidth+:OutWidth] = sum;
+      assign lanes[i*OutWidth+:OutWidth] = sum;
     end
   endgenerate
 

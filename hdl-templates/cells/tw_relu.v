@@ -10,7 +10,7 @@ module tw_relu #(
     input  wire                   in_valid,
     input  wire [Lanes*Width-1:0] in_data,
     output reg                    out_valid,
-    output wire [Lanes*Width-1:0] out_data
+    output reg  [Lanes*Width-1:0] out_data
 );
 
   always @(posedge clk) begin
@@ -18,13 +18,17 @@ module tw_relu #(
     else out_valid <= in_valid;
   end
 
+  // Lanes are signals of their own; the row changes as one, which event-driven simulators need to be fast.
+  wire [Lanes*Width-1:0] lanes;
+  always @* out_data = lanes;
+
   genvar i;
   generate
     for (i = 0; i < Lanes; i = i + 1) begin : g_lane
       wire [Width-1:0] x = in_data[i*Width+:Width];
       reg [Width-1:0] y;
       always @(posedge clk) y <= x[Width-1] ? {Width{1'b0}} : x;
-      assign out_data[i*Width+:Width] = y;
+      assign lanes[i*Width+:Width] = y;
     end
   endgenerate
 

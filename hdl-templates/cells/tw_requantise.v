@@ -15,7 +15,7 @@ module tw_requantise #(
     input  wire                      in_valid,
     input  wire [ Lanes*InWidth-1:0] in_data,
     output reg                       out_valid,
-    output wire [Lanes*OutWidth-1:0] out_data
+    output reg  [Lanes*OutWidth-1:0] out_data
 );
 
   localparam Width = InWidth + 3;
@@ -26,6 +26,10 @@ module tw_requantise #(
     if (!rst_n) out_valid <= 1'b0;
     else out_valid <= in_valid;
   end
+
+  // Lanes are signals of their own; the row changes as one, which event-driven simulators need to be fast.
+  wire [Lanes*OutWidth-1:0] lanes;
+  always @* out_data = lanes;
 
   genvar i;
   generate
@@ -41,7 +45,7 @@ module tw_requantise #(
       end else begin : g_bit
         always @(posedge clk) result <= fits ? rounded[0] : negative;
       end
-      assign out_data[i*OutWidth+:OutWidth] = result;
+      assign lanes[i*OutWidth+:OutWidth] = result;
     end
   endgenerate
 

@@ -18,7 +18,7 @@ module tw_residual #(
     input  wire                      b_valid,
     input  wire [  Lanes*BWidth-1:0] b_data,
     output reg                       out_valid,
-    output wire [Lanes*OutWidth-1:0] out_data
+    output reg  [Lanes*OutWidth-1:0] out_data
 );
 
   localparam RowWidth = (Rows > 1) ? $clog2(Rows) : 1;
@@ -45,6 +45,10 @@ module tw_residual #(
     end
   end
 
+  // Lanes are signals of their own; the row changes as one, which event-driven simulators need to be fast.
+  wire [Lanes*OutWidth-1:0] lanes;
+  always @* out_data = lanes;
+
   genvar i;
   generate
     for (i = 0; i < Lanes; i = i + 1) begin : g_lane
@@ -54,7 +58,7 @@ module tw_residual #(
       wire [OutWidth-1:0] wide_b = {{(OutWidth - BWidth - BShift) {b[BWidth-1]}}, b, {BShift{1'b0}}};
       reg [OutWidth-1:0] sum;
       always @(posedge clk) sum <= wide_a + wide_b;
-      assign out_data[i*OutWidth+:OutWidth] = sum;
+      assign lanes[i*OutWidth+:OutWidth] = sum;
     end
   endgenerate
 

@@ -19,7 +19,7 @@ module tw_score_sequencer #(
     input  wire                                 key_valid,
     input  wire [Heads*Subspaces*CodeWidth-1:0] key_data,
     output reg                                  out_valid,
-    output wire [    Subspaces*2*CodeWidth-1:0] out_data
+    output reg  [    Subspaces*2*CodeWidth-1:0] out_data
 );
 
   localparam GroupWidth = Subspaces * CodeWidth;
@@ -119,12 +119,16 @@ module tw_score_sequencer #(
     end
   end
 
+  // Lanes are signals of their own; the row changes as one, which event-driven simulators need to be fast.
+  wire [Subspaces*2*CodeWidth-1:0] lanes;
+  always @* out_data = lanes;
+
   genvar c;
   generate
     for (c = 0; c < Subspaces; c = c + 1) begin : g_subspace
       reg [2*CodeWidth-1:0] pair;
       always @(posedge clk) pair <= {query_group[c*CodeWidth+:CodeWidth], key_group[c*CodeWidth+:CodeWidth]};
-      assign out_data[c*2*CodeWidth+:2*CodeWidth] = pair;
+      assign lanes[c*2*CodeWidth+:2*CodeWidth] = pair;
     end
   endgenerate
 

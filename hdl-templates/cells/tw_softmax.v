@@ -24,7 +24,7 @@ module tw_softmax #(
     input  wire                      in_valid,
     input  wire [ Lanes*InWidth-1:0] in_data,
     output wire                      out_valid,
-    output wire [Lanes*OutWidth-1:0] out_data
+    output reg  [Lanes*OutWidth-1:0] out_data
 );
 
   localparam Fraction = 7;
@@ -115,6 +115,10 @@ module tw_softmax #(
   wire [ProductWidth-1:0] doubled_half = unit << bits7;
   wire [ProductWidth-1:0] half = doubled_half >> 1;
 
+  // Lanes are signals of their own; the row changes as one, which event-driven simulators need to be fast.
+  wire [Lanes*OutWidth-1:0] lanes;
+  always @* out_data = lanes;
+
   genvar i;
   generate
     for (i = 0; i < Lanes; i = i + 1) begin : g_lane
@@ -160,7 +164,7 @@ module tw_softmax #(
         weight <= rounded[OutWidth-1:0];
       end
       assign powers[i*PowerWidth+:PowerWidth] = a3;
-      assign out_data[i*OutWidth+:OutWidth] = weight;
+      assign lanes[i*OutWidth+:OutWidth] = weight;
     end
   endgenerate
 

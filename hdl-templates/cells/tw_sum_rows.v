@@ -12,7 +12,7 @@ module tw_sum_rows #(
     input  wire                      in_valid,
     input  wire [ Lanes*InWidth-1:0] in_data,
     output reg                       out_valid,
-    output wire [Lanes*OutWidth-1:0] out_data
+    output reg  [Lanes*OutWidth-1:0] out_data
 );
 
   localparam RowWidth = (Rows > 1) ? $clog2(Rows) : 1;
@@ -33,6 +33,10 @@ module tw_sum_rows #(
     end
   end
 
+  // Lanes are signals of their own; the row changes as one, which event-driven simulators need to be fast.
+  wire [Lanes*OutWidth-1:0] lanes;
+  always @* out_data = lanes;
+
   genvar i;
   generate
     for (i = 0; i < Lanes; i = i + 1) begin : g_lane
@@ -40,7 +44,7 @@ module tw_sum_rows #(
       wire [OutWidth-1:0] wide = {{(OutWidth - InWidth) {x[InWidth-1]}}, x};
       reg [OutWidth-1:0] sum;
       always @(posedge clk) if (in_valid) sum <= wide + (first ? {OutWidth{1'b0}} : sum);
-      assign out_data[i*OutWidth+:OutWidth] = sum;
+      assign lanes[i*OutWidth+:OutWidth] = sum;
     end
   endgenerate
 

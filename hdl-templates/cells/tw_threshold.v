@@ -12,7 +12,7 @@ module tw_threshold #(
     input  wire                   in_valid,
     input  wire [Lanes*Width-1:0] in_data,
     output reg                    out_valid,
-    output wire [      Lanes-1:0] out_data
+    output reg  [      Lanes-1:0] out_data
 );
 
   always @(posedge clk) begin
@@ -20,13 +20,17 @@ module tw_threshold #(
     else out_valid <= in_valid;
   end
 
+  // Lanes are signals of their own; the row changes as one, which event-driven simulators need to be fast.
+  wire [Lanes-1:0] lanes;
+  always @* out_data = lanes;
+
   genvar i;
   generate
     for (i = 0; i < Lanes; i = i + 1) begin : g_lane
       wire signed [Width:0] x = {in_data[i*Width+Width-1], in_data[i*Width+:Width]};
       reg predicted;
       always @(posedge clk) predicted <= x >= $signed(Threshold);
-      assign out_data[i] = predicted;
+      assign lanes[i] = predicted;
     end
   endgenerate
 

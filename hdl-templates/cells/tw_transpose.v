@@ -13,7 +13,7 @@ module tw_transpose #(
     input  wire                     in_valid,
     input  wire [Columns*Width-1:0] in_data,
     output wire                     out_valid,
-    output wire [   Rows*Width-1:0] out_data
+    output reg  [   Rows*Width-1:0] out_data
 );
 
   localparam RowWidth = (Rows > 1) ? $clog2(Rows) : 1;
@@ -54,6 +54,10 @@ module tw_transpose #(
     end
   end
 
+  // Lanes are signals of their own; the row changes as one, which event-driven simulators need to be fast.
+  wire [Rows*Width-1:0] lanes;
+  always @* out_data = lanes;
+
   genvar r;
   generate
     for (r = 0; r < Rows; r = r + 1) begin : g_row
@@ -66,7 +70,7 @@ module tw_transpose #(
         if (in_valid && (row == Own)) line <= in_data;
         else if (out_valid) line <= shifted[(Columns+1)*Width-1:Width];
       end
-      assign out_data[r*Width+:Width] = line[Width-1:0];
+      assign lanes[r*Width+:Width] = line[Width-1:0];
     end
   endgenerate
 

@@ -1,0 +1,50 @@
+//! A build directory, read back: its model, lowered and planned again, is what its Verilog must match.
+
+use std::path::Path;
+
+use tablewright_design::{Design, lower, passes};
+use tablewright_emit::{BuildDir, Manifest, read_manifest};
+use tablewright_model::{TableModel, load_model};
+use tablewright_plan::Plan;
+
+use crate::failure::Failure;
+use crate::subject::Subject;
+
+/// What a build was made from and should be.
+pub(crate) struct Built {
+    pub(crate) dir: BuildDir,
+    pub(crate) manifest: Manifest,
+    pub(crate) model: TableModel,
+    pub(crate) design: Design,
+    pub(crate) plan: Plan,
+}
+
+impl Built {
+    /// Opens a build directory.
+    pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
+        const WANTED: &str = "a build directory, as `tablewright build MODEL -o BUILD_DIR` writes it";
+        match Subject::of(path, WANTED)? {
+            Subject::BuildDir => {}
+            other => return Err(other.instead(path, WANTED)),
+        }
+        let dir = BuildDir::new(path);
+        let manifest = read_manifest(path)?;
+        let model = load_model(&dir.model())?;
+        let (design, _) = designed(&model, !manifest.passes.is_empty());
+        let plan = Plan::serial(&design);
+        if (plan.latency, plan.interval) != (manifest.latency_cycles, manifest.interval_cycles) {
+            return Err(Failure::OtherVersion { path: path.into() });
+        }
+        Ok(Self { dir, manifest, model, design, plan })
+    }
+}
+
+/// A model's design, with or without the optimisation passes, and the names of those that were run.
+pub(crate) fn designed(model: &TableModel, optimised: bool) -> (Design, Vec<String>) {
+    let design = lower(model);
+    if optimised {
+        (passes::optimise(&design), passes::ALL.iter().map(|p| p.name.to_owned()).collect())
+    } else {
+        (design, Vec::new())
+    }
+}

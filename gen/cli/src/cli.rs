@@ -1,0 +1,68 @@
+//! The command line.
+
+use clap::{Parser, Subcommand};
+
+use crate::commands::{build, estimate, info, run, sim, train};
+use crate::failure::{Failure, Outcome};
+use crate::ui::{OutputArgs, Ui};
+
+/// From a memory trace to a table-based prefetcher in Verilog that is proved to match its model
+///
+/// A trace holds the instructions or loads of a program; a model is a safetensors file (models/FORMAT.md); a build
+/// directory is what `build` writes.
+#[derive(Debug, Parser)]
+#[command(
+    name = "tablewright",
+    version,
+    arg_required_else_help = true,
+    after_help = "\
+The whole way:
+  tablewright train app.champsimtrace.xz -o app.safetensors
+  tablewright run app.safetensors --trace app.champsimtrace.xz --part test
+  tablewright build app.safetensors -o app.build
+  tablewright sim app.build
+  tablewright estimate app.build
+
+Exit status: 0 done and every check held; 1 a check failed; 2 the input or the call is wrong."
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Train(train::Args),
+    Info(info::Args),
+    Run(run::Args),
+    Build(build::Args),
+    Sim(sim::Args),
+    Estimate(estimate::Args),
+}
+
+impl Command {
+    pub(crate) fn run(&self, ui: &Ui) -> Result<Outcome, Failure> {
+        match self {
+            Self::Train(args) => train::run(args, ui),
+            Self::Info(args) => info::run(args, ui),
+            Self::Run(args) => run::run(args, ui),
+            Self::Build(args) => build::run(args, ui),
+            Self::Sim(args) => sim::run(args, ui),
+            Self::Estimate(args) => estimate::run(args, ui),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    #[test]
+    fn the_definition_holds_together() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,94 @@
+//! `tablewright build`: a model to Verilog.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+use tablewright_emit::{BuildDir, Origin, files, write_build};
+use tablewright_model::model_to_bytes;
+use tablewright_plan::Plan;
+use tablewright_verif::vectors;
+
+use crate::built::designed;
+use crate::failure::{Failure, Outcome};
+use crate::subject;
+use crate::ui::{Render, Ui, bits, count, pairs};
+
+/// Windows of the self-checking testbench.
+const TESTBENCH_WINDOWS: usize = 64;
+/// Their seed.
+const TESTBENCH_SEED: u64 = 1;
+
+/// Turn a model into Verilog, table images, a testbench and a manifest
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  tablewright build models/zoo/libquantum_shor-dart-s.safetensors -o shor.build")]
+pub(crate) struct Args {
+    /// Table model (safetensors)
+    pub(crate) model: PathBuf,
+    /// Directory to write; it may exist if an earlier build made it
+    #[arg(short, long, value_name = "BUILD_DIR")]
+    pub(crate) output: PathBuf,
+    /// What the hardware is made for, for the estimate; see `tablewright estimate --help`
+    #[arg(long, value_name = "NAME", default_value = tablewright_fpga::DEFAULT)]
+    pub(crate) target: String,
+    /// Build the graph as lowered, without any optimisation pass
+    #[arg(long)]
+    pub(crate) no_passes: bool,
+}
+
+pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
+    let target = tablewright_fpga::target(&args.target)?;
+    let model = subject::model(&args.model)?;
+    let (design, passes) = designed(&model, !args.no_passes);
+    let plan = Plan::serial(&design);
+    ui.detail(format_args!("{} kernels, {} table words an inference", design.nodes.len(), design.words_per_inference()));
+    let files = files(&design, &plan, &vectors::testbench(&design, TESTBENCH_WINDOWS, TESTBENCH_SEED))?;
+    let origin = Origin {
+        model: &model.name,
+        model_bytes: &model_to_bytes(&model)?,
+        passes,
+        target: &target.name,
+        cycles: (plan.latency, plan.interval),
+    };
+    let manifest = write_build(&BuildDir::new(&args.output), &files, &origin)?;
+    ui.print(&About {
+        build_dir: args.output.display().to_string(),
+        core: format!("rtl/{}.v", manifest.core),
+        verilog_files: files.keys().filter(|f| f.starts_with("rtl/") && f.ends_with(".v")).count(),
+        memory_images: files.keys().filter(|f| f.starts_with("rtl/mem/")).count(),
+        table_bits: design.table_bits(),
+        encoder_bits: design.encoder_bits(),
+        latency_cycles: plan.latency,
+        interval_cycles: plan.interval,
+        bottleneck: design.node(plan.bottleneck()).name.clone(),
+        passes: manifest.passes,
+    })?;
+    Ok(Outcome::Done)
+}
+
+#[derive(Debug, Serialize)]
+struct About {
+    build_dir: String,
+    core: String,
+    verilog_files: usize,
+    memory_images: usize,
+    table_bits: u64,
+    encoder_bits: u64,
+    latency_cycles: u64,
+    interval_cycles: u64,
+    bottleneck: String,
+    passes: Vec<String>,
+}
+
+impl Render for About {
+    fn text(&self) -> String {
+        pairs([
+            ("build", self.build_dir.clone()),
+            ("core", format!("{} ({} Verilog files, {} memory images)", self.core, self.verilog_files, self.memory_images)),
+            ("tables", bits(self.table_bits)),
+            ("encoders", bits(self.encoder_bits)),
+            ("latency", format!("{} cycles", count(self.latency_cycles))),
+            ("interval", format!("{} cycles, set by {}", count(self.interval_cycles), self.bottleneck)),
+            ("next", format!("tablewright sim {}", self.build_dir)),
+        ])
+    }
+}

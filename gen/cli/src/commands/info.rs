@@ -1,0 +1,373 @@
+//! `tablewright info`: what a file or build directory is.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use tablewright_design::{lower, passes};
+use tablewright_model::{
+    Form, InputConfig, KernelSpec, Network, NetworkConfig, TableModel, load_model, load_network,
+};
+use tablewright_trace::{TraceFormat, TraceInfo};
+
+use crate::failure::{Failure, Outcome};
+use crate::subject::{self, MANIFEST, Subject};
+use crate::ui::{Render, Ui, bits, count, grid, pairs};
+
+/// Say what a trace, a model, a network or a build directory is and holds
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  \
+    tablewright info app.champsimtrace.xz\n  \
+    tablewright info models/zoo/libquantum_shor-dart.safetensors\n  \
+    tablewright info app.build --format json")]
+pub(crate) struct Args {
+    /// A trace, a table model, a float network or a build directory
+    #[arg(value_name = "TRACE|MODEL|BUILD_DIR")]
+    pub(crate) subject: PathBuf,
+}
+
+pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
+    const WANTED: &str =
+        "a trace (ChampSim or ML-DPC), a table model or network (safetensors) or a build directory";
+    let path = &args.subject;
+    match Subject::of(path, WANTED)? {
+        Subject::Trace(format) => {
+            let trace = subject::trace(path, ui)?;
+            ui.print(&AboutTrace {
+                what: "trace",
+                format,
+                info: &trace.info,
+            })?;
+        }
+        Subject::Model => ui.print(&AboutModel::of(
+            &path.display().to_string(),
+            &load_model(path)?,
+        ))?,
+        Subject::Network => ui.print(&AboutNetwork::of(
+            &path.display().to_string(),
+            &load_network(path)?,
+        ))?,
+        Subject::BuildDir => ui.print(&AboutBuild::of(path)?)?,
+    }
+    Ok(Outcome::Done)
+}
+
+/// A trace.
+#[derive(Debug, Serialize)]
+struct AboutTrace<'a> {
+    what: &'static str,
+    #[serde(skip)]
+    format: TraceFormat,
+    #[serde(flatten)]
+    info: &'a TraceInfo,
+}
+
+impl Render for AboutTrace<'_> {
+    fn text(&self) -> String {
+        let info = self.info;
+        let share = |share: f64| format!("{:.1} %", 100.0 * share);
+        let mut rows = vec![
+            ("file", info.file.clone()),
+            ("what", self.format.to_string()),
+            ("records", count(info.records)),
+            ("loads", count(info.loads)),
+            ("stores", count(info.stores)),
+            ("left out", count(info.dropped)),
+            (
+                "accesses",
+                format!(
+                    "{} ({} loads, {} stores)",
+                    count(info.accesses),
+                    count(info.llc_loads),
+                    count(info.llc_rfos)
+                ),
+            ),
+            ("blocks", count(info.unique_blocks)),
+            ("pages", count(info.unique_pages)),
+            ("program counters", count(info.unique_ips)),
+            ("steps up to 128 blocks", share(info.deltas_in_range)),
+            ("of them in their page", share(info.deltas_in_page)),
+            ("note", info.note.to_owned()),
+        ];
+        rows.extend(info.warning.map(|warning| ("warning", warning.to_owned())));
+        pairs(rows)
+    }
+}
+
+/// A table model, with what its optimised design needs.
+#[derive(Debug, Serialize)]
+struct AboutModel<'a> {
+    what: &'static str,
+    file: &'a str,
+    name: &'a str,
+    network: &'a NetworkConfig,
+    input: &'a InputConfig,
+    threshold: f64,
+    activation_bits: u32,
+    kernels: Vec<Kernel>,
+    /// Of all tables in hardware.
+    table_bits: u64,
+    /// Of all thresholds and prototypes in hardware.
+    encoder_bits: u64,
+    words_per_inference: u64,
+    provenance: &'a BTreeMap<String, String>,
+}
+
+/// A line of the kernels' table.
+#[derive(Debug, Serialize)]
+struct Kernel {
+    name: String,
+    form: &'static str,
+    features: usize,
+    #[serde(flatten)]
+    spec: KernelSpec,
+    entries: usize,
+    entry_bits: usize,
+}
+
+impl<'a> AboutModel<'a> {
+    fn of(file: &'a str, model: &'a TableModel) -> Self {
+        let design = passes::optimise(&lower(model));
+        let kernels = model.kernels().into_iter().map(|(site, kernel)| {
+            let spec = *kernel.spec();
+            let entries = site.entries(&spec);
+            let form = match site.form {
+                Form::Linear => "linear",
+                Form::Qkv => "qkv",
+                Form::Pair => "pair",
+            };
+            Kernel {
+                form,
+                features: site.features,
+                spec,
+                entries,
+                entry_bits: entries * spec.bits as usize,
+                name: site.name,
+            }
+        });
+        Self {
+            what: "model",
+            file,
+            name: &model.name,
+            network: &model.network,
+            input: &model.input,
+            threshold: model.threshold,
+            activation_bits: model.activation_bits,
+            kernels: kernels.collect(),
+            table_bits: design.table_bits(),
+            encoder_bits: design.encoder_bits(),
+            words_per_inference: design.words_per_inference(),
+            provenance: &model.provenance,
+        }
+    }
+}
+
+impl Render for AboutModel<'_> {
+    fn text(&self) -> String {
+        let mut rows = vec![
+            ("file".to_owned(), self.file.to_owned()),
+            ("what".to_owned(), "table model".to_owned()),
+        ];
+        rows.push(("name".into(), self.name.into()));
+        rows.extend(about_network(self.network, self.input));
+        rows.push(("threshold".into(), format!("{:.4}", self.threshold)));
+        rows.push((
+            "activations".into(),
+            format!("{} bits", self.activation_bits),
+        ));
+        let kernels = self.kernels.iter().map(|k| {
+            vec![
+                k.name.clone(),
+                k.form.into(),
+                count(k.features),
+                word(&k.spec.encoder),
+                count(k.spec.prototypes),
+                count(k.spec.subspaces),
+                count(k.spec.bits),
+                count(k.entries),
+                count(k.entry_bits),
+            ]
+        });
+        let header = [
+            "kernel",
+            "form",
+            "features",
+            "encoder",
+            "K",
+            "C",
+            "bits",
+            "entries",
+            "entry bits",
+        ];
+        let kernels = grid(&header, &[2, 4, 5, 6, 7, 8], kernels);
+        let sums = pairs([
+            ("tables", bits(self.table_bits)),
+            ("encoders", bits(self.encoder_bits)),
+            (
+                "table words read per inference",
+                count(self.words_per_inference),
+            ),
+        ]);
+        let text = format!("{}\n\n{kernels}\n\n{sums}", pairs(rows));
+        with_provenance(text, self.provenance)
+    }
+}
+
+/// A float network.
+#[derive(Debug, Serialize)]
+struct AboutNetwork<'a> {
+    what: &'static str,
+    file: &'a str,
+    name: &'a str,
+    network: &'a NetworkConfig,
+    input: &'a InputConfig,
+    parameters: usize,
+    provenance: &'a BTreeMap<String, String>,
+}
+
+impl<'a> AboutNetwork<'a> {
+    fn of(file: &'a str, network: &'a Network) -> Self {
+        let config = &network.config;
+        let dense = |inputs: usize, outputs: usize| (inputs + 1) * outputs;
+        let norm = 2 * config.dim;
+        let layer = norm
+            + dense(config.dim, 3 * config.inner())
+            + dense(config.inner(), config.dim)
+            + norm
+            + dense(config.dim, config.hidden)
+            + dense(config.hidden, config.dim);
+        let tokens =
+            config.dim * config.tokens() + network.cls.as_ref().map_or(0, ndarray::ArrayBase::len);
+        let parameters = dense(config.segments, config.dim)
+            + tokens
+            + config.layers * layer
+            + norm
+            + dense(config.dim, config.outputs);
+        Self {
+            what: "network",
+            file,
+            name: &network.name,
+            network: config,
+            input: &network.input,
+            parameters,
+            provenance: &network.provenance,
+        }
+    }
+}
+
+impl Render for AboutNetwork<'_> {
+    fn text(&self) -> String {
+        let mut rows = vec![
+            ("file".to_owned(), self.file.to_owned()),
+            ("what".to_owned(), "float network".to_owned()),
+        ];
+        rows.push(("name".into(), self.name.into()));
+        rows.extend(about_network(self.network, self.input));
+        rows.push(("parameters".into(), count(self.parameters)));
+        with_provenance(pairs(rows), self.provenance)
+    }
+}
+
+/// A build directory: what its manifest says.
+#[derive(Debug, Serialize)]
+struct AboutBuild {
+    what: &'static str,
+    directory: String,
+    manifest: serde_json::Value,
+}
+
+impl AboutBuild {
+    fn of(path: &Path) -> Result<Self, Failure> {
+        let file = path.join(MANIFEST);
+        let text = fs::read_to_string(&file).map_err(|reason| Failure::Read {
+            path: file.clone(),
+            reason,
+        })?;
+        let manifest = serde_json::from_str(&text).map_err(|reason| Failure::Manifest {
+            path: file,
+            reason: reason.to_string(),
+        })?;
+        Ok(Self {
+            what: "build",
+            directory: path.display().to_string(),
+            manifest,
+        })
+    }
+}
+
+impl Render for AboutBuild {
+    fn text(&self) -> String {
+        let mut rows = vec![
+            ("directory".to_owned(), self.directory.clone()),
+            ("what".to_owned(), "build directory".to_owned()),
+        ];
+        for (key, value) in self.manifest.as_object().into_iter().flatten() {
+            let text = match value {
+                serde_json::Value::String(text) => text.clone(),
+                serde_json::Value::Array(items) => format!("{} entries", items.len()),
+                serde_json::Value::Object(fields) => format!("{} entries", fields.len()),
+                other => other.to_string(),
+            };
+            rows.push((key.clone(), text));
+        }
+        pairs(rows)
+    }
+}
+
+/// Sizes and choices, in lines that people know from the paper.
+fn about_network(network: &NetworkConfig, input: &InputConfig) -> Vec<(String, String)> {
+    let n = network;
+    vec![
+        (
+            "window".into(),
+            format!(
+                "{} accesses of {} segments ({} of the program counter), {} bits each",
+                n.history, n.segments, input.pc_segments, input.segment_bits
+            ),
+        ),
+        (
+            "network".into(),
+            format!(
+                "L{} D{} H{}, heads of {}, feed-forward {}, {} attention, {}, pool {}",
+                n.layers,
+                n.dim,
+                n.heads,
+                n.head_dim,
+                n.hidden,
+                word(&n.attention),
+                word(&n.activation),
+                word(&n.pool)
+            ),
+        ),
+        (
+            "outputs".into(),
+            format!("{} deltas within {} accesses", n.outputs, input.lookahead),
+        ),
+        (
+            "issue".into(),
+            format!(
+                "up to {} prefetches, filter of {} recent requests",
+                input.degree, input.filter
+            ),
+        ),
+    ]
+}
+
+/// A choice as it is written in files.
+fn word(choice: &impl Serialize) -> String {
+    serde_json::to_value(choice)
+        .ok()
+        .and_then(|value| value.as_str().map(str::to_owned))
+        .unwrap_or_default()
+}
+
+fn with_provenance(text: String, provenance: &BTreeMap<String, String>) -> String {
+    if provenance.is_empty() {
+        return text;
+    }
+    let rows = provenance
+        .iter()
+        .map(|(key, value)| (format!("  {key}"), value));
+    format!("{text}\n\nprovenance\n{}", pairs(rows))
+}

@@ -1,0 +1,8 @@
+//! The subcommands: each file has the arguments of one and runs it.
+
+pub(crate) mod build;
+pub(crate) mod estimate;
+pub(crate) mod info;
+pub(crate) mod run;
+pub(crate) mod sim;
+pub(crate) mod train;

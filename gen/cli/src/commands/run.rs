@@ -1,0 +1,234 @@
+//! `tablewright run`: the golden model over a trace.
+
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use clap::builder::RangedI64ValueParser;
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+use tablewright_design::{lower, passes};
+use tablewright_model::TableModel;
+use tablewright_trace::evaluate::Report;
+use tablewright_trace::{Error, Trace, write_prefetches};
+
+use crate::failure::{Failure, Outcome};
+use crate::outfile::{self, NewFile};
+use crate::parts::Labels;
+use crate::replay::{Replayed, Scope, replay};
+use crate::subject;
+use crate::ui::{Render, Ui, Unit, count, grid, pairs};
+
+/// Run a model over a trace, bit for bit as the hardware would, and measure its prefetches
+///
+/// F1 is over the bits of the predicted delta bitmaps. Accuracy is the share of issued prefetches whose block is demanded
+/// within the look-ahead, coverage the share of accesses whose block was prefetched; both are judged on the trace alone,
+/// without a cache and without time.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  \
+    tablewright run app.safetensors --trace app.champsimtrace.xz\n  \
+    tablewright run app.safetensors --trace app.champsimtrace.xz --part test --format json\n  \
+    tablewright run app.safetensors --trace app.champsimtrace.xz -o app.prefetches\n\n\
+    On the trace that the model was trained on, only `--part test` gives figures of windows it has not seen.")]
+pub(crate) struct Args {
+    /// Table model (safetensors)
+    pub(crate) model: PathBuf,
+    /// Memory trace: instruction records or ML-DPC load lines; raw, .xz or .gz
+    #[arg(long)]
+    pub(crate) trace: PathBuf,
+    /// Write the prefetches, one line `instr_id hex_address` each (ML-DPC)
+    #[arg(short, long, value_name = "PREFETCHES")]
+    pub(crate) output: Option<PathBuf>,
+    /// Part of the trace, split by time as `train` does
+    #[arg(long, value_enum, default_value_t = Part::All)]
+    pub(crate) part: Part,
+    /// Count for F1 only deltas inside a page of 2^N bytes; 12 if the trace has physical addresses
+    #[arg(long, value_name = "N", value_parser = RangedI64ValueParser::<u32>::new().range(1..=48))]
+    pub(crate) page_bits: Option<u32>,
+}
+
+/// Parts of a trace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Part {
+    /// Every access.
+    All,
+    /// What `train` learns from.
+    Train,
+    /// What `train` makes its choices on.
+    Valid,
+    /// What `train` leaves untouched.
+    Test,
+}
+
+/// What is printed.
+#[derive(Debug, Serialize)]
+struct Measured<'a> {
+    model: &'a str,
+    trace: &'a str,
+    part: Part,
+    page_bits: Option<u32>,
+    windows: u64,
+    #[serde(flatten)]
+    report: Report,
+    #[serde(serialize_with = "as_map")]
+    baselines: Vec<(String, Report)>,
+}
+
+fn as_map<S: Serializer>(baselines: &[(String, Report)], serializer: S) -> Result<S::Ok, S::Error> {
+    let mut map = serializer.serialize_map(Some(baselines.len()))?;
+    for (name, report) in baselines {
+        map.serialize_entry(name, report)?;
+    }
+    map.end()
+}
+
+impl Render for Measured<'_> {
+    fn text(&self) -> String {
+        let part = match self.part {
+            Part::All => "all".to_owned(),
+            part => format!("{part:?} part").to_lowercase(),
+        };
+        let head = pairs([
+            ("model", self.model.to_owned()),
+            ("trace", format!("{}, {part}", self.trace)),
+            ("accesses", count(self.report.accesses)),
+            ("labelled windows", count(self.windows)),
+        ]);
+        let row = |name: &str, r: &Report| {
+            let shares = [r.f1, r.accuracy, r.coverage].map(|share| format!("{share:.4}"));
+            let counts = [r.issued, r.useful, r.covered, r.redundant].map(count);
+            [name.to_owned()]
+                .into_iter()
+                .chain(shares)
+                .chain(counts)
+                .chain([format!("{:.2}", r.mean_degree)])
+                .collect()
+        };
+        let rows: Vec<Vec<String>> = [row(self.model, &self.report)]
+            .into_iter()
+            .chain(
+                self.baselines
+                    .iter()
+                    .map(|(name, report)| row(name, report)),
+            )
+            .collect();
+        let header = [
+            "",
+            "F1",
+            "accuracy",
+            "coverage",
+            "issued",
+            "useful",
+            "covered",
+            "redundant",
+            "per access",
+        ];
+        format!(
+            "{head}\n\n{}",
+            grid(&header, &[1, 2, 3, 4, 5, 6, 7, 8], rows)
+        )
+    }
+}
+
+pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
+    let model = subject::model(&args.model)?;
+    if let Some(output) = &args.output {
+        outfile::check_place(output, &[&args.model, &args.trace])?;
+    }
+    let trace = subject::trace(&args.trace, ui)?;
+    let scope = scope(&model, &trace, args)?;
+    if args.page_bits.is_none()
+        && let Some(warning) = trace.info.warning
+    {
+        ui.warn(format_args!("{}: {warning}", args.trace.display()));
+    }
+    let design = passes::optimise(&lower(&model));
+    ui.detail(format_args!(
+        "{} table words for each inference",
+        count(design.words_per_inference())
+    ));
+
+    let mut file = args.output.as_deref().map(NewFile::begin).transpose()?;
+    let bar = ui.bar("running", Unit::Items, scope.accesses.len() as u64);
+    let issue = |id: u64, blocks: &[u64]| match &mut file {
+        Some(file) => {
+            let addresses: Vec<u64> = blocks
+                .iter()
+                .map(|block| block << model.input.block_bits)
+                .collect();
+            file.write(|mut out| write_prefetches(&mut out, id, &addresses))
+        }
+        None => Ok(()),
+    };
+    let Replayed {
+        model: report,
+        windows,
+        baselines,
+    } = replay(&design, &trace, &scope, issue, |done| bar.at(done as u64))?;
+    drop(bar);
+    if let Some(file) = file {
+        file.finish()?;
+    }
+    if windows == 0 {
+        ui.warn("no window has a labelled delta, so F1 is 0 and says nothing");
+    }
+    ui.print(&Measured {
+        model: &model.name,
+        trace: &trace.info.file,
+        part: args.part,
+        page_bits: args.page_bits,
+        windows,
+        report,
+        baselines,
+    })?;
+    Ok(Outcome::Done)
+}
+
+/// The accesses of the part that was asked for.
+fn scope(model: &TableModel, trace: &Trace, args: &Args) -> Result<Scope, Failure> {
+    let (network, input) = (&model.network, &model.input);
+    if let Some(bits) = args.page_bits.filter(|&bits| bits <= input.block_bits) {
+        return Err(Failure::PageBits {
+            bits,
+            block_bits: input.block_bits,
+        });
+    }
+    let all = 0..trace.accesses.len();
+    let needed = network.history + input.lookahead;
+    if all.len() < needed {
+        let why = format!(
+            "a history of {} and a look-ahead of {}",
+            network.history, input.lookahead
+        );
+        let trace = trace.info.file.clone();
+        return Err(Error::TooShort {
+            trace,
+            accesses: all.len(),
+            needed,
+            why,
+        }
+        .into());
+    }
+    let accesses = if args.part == Part::All {
+        all
+    } else {
+        let labels = Labels {
+            network,
+            input,
+            page_bits: args.page_bits,
+        };
+        let (dataset, split) = labels.split(trace)?;
+        let rows = match args.part {
+            Part::Train => split.train,
+            Part::Valid => split.valid,
+            Part::Test | Part::All => split.test,
+        };
+        // The parts of a split are not empty.
+        let at = |row: usize| dataset.current.get(row).map_or(0, |&at| at as usize);
+        at(rows.start)..at(rows.end.saturating_sub(1)) + 1
+    };
+    Ok(Scope {
+        accesses,
+        page_bits: args.page_bits,
+    })
+}

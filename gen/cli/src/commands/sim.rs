@@ -1,0 +1,156 @@
+//! `tablewright sim`: the Verilog of a build against its golden model.
+
+use std::path::{Path, PathBuf};
+
+use clap::builder::RangedU64ValueParser;
+use serde::Serialize;
+use tablewright_trace::{Dataset, DatasetOptions, Rows};
+use tablewright_verif::{Cosim, ImageFault, Mismatch, Report, check_images, simulate, vectors};
+
+use crate::built::Built;
+use crate::failure::{Failure, Outcome};
+use crate::subject;
+use crate::ui::{Render, Ui, Unit, count, pairs};
+
+/// Simulate a build and compare every kernel with the golden model, bit for bit and cycle for cycle
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  \
+    tablewright sim shor.build\n  \
+    tablewright sim shor.build --trace app.champsimtrace.xz --vectors 2000 --stall 0.3\n\n\
+    A mismatch ends with status 1 and names the first kernel, cycle, element, expected and actual value.")]
+pub(crate) struct Args {
+    /// What `tablewright build` wrote
+    pub(crate) build_dir: PathBuf,
+    /// Windows to simulate
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
+    pub(crate) vectors: usize,
+    /// Take windows from this trace; without it they are random, beside a few corner cases
+    #[arg(long)]
+    pub(crate) trace: Option<PathBuf>,
+    /// Probability that a stream stalls in a cycle, 0 to 0.95
+    #[arg(long, value_name = "P", default_value_t = 0.0, value_parser = probability)]
+    pub(crate) stall: f64,
+    /// Seed of vectors and stalls
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Write all signals of the simulation, for a waveform viewer
+    #[arg(long, value_name = "FILE.fst")]
+    pub(crate) waves: Option<PathBuf>,
+}
+
+fn probability(text: &str) -> Result<f64, String> {
+    text.parse().ok().filter(|p| (0.0..=0.95).contains(p)).ok_or_else(|| "a number from 0 to 0.95 is wanted".into())
+}
+
+pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
+    let built = Built::open(&args.build_dir)?;
+    let traced = match &args.trace {
+        Some(path) => windows_of(path, &built, args.vectors, ui)?,
+        None => Vec::new(),
+    };
+    let (image_fault, faulty_images) = check_images(&built.dir, &built.design);
+    let windows = vectors::windows(&built.design, args.vectors, &traced, args.seed);
+    let options = Cosim { stall: args.stall, seed: args.seed, waves: args.waves.clone() };
+
+    // A missing or mis-sized image is fatal: the simulator would only warn, and read zeros.
+    let simulated = if image_fault.as_ref().is_some_and(|f| f.line == 0) {
+        None
+    } else {
+        let bar = ui.bar("simulating", Unit::Items, windows.len() as u64);
+        ui.detail("compiling with Verilator, unless this build was simulated before");
+        Some(simulate(&built.dir, &built.design, &built.plan, &windows, &options, &mut |n| bar.at(n))?)
+    };
+    let passed = image_fault.is_none() && simulated.as_ref().is_some_and(Report::passed);
+    let mismatches = simulated.as_ref().map_or(0, |r| r.mismatches);
+    ui.print(&About {
+        build_dir: args.build_dir.display().to_string(),
+        passed,
+        trace_windows: traced.len().min(args.vectors),
+        mismatches: if image_fault.is_some() { mismatches.max(1) } else { mismatches },
+        faulty_images,
+        image_fault,
+        kernels: built.design.nodes.len(),
+        waves: args.waves.as_ref().map(|w| w.display().to_string()),
+        report: simulated,
+    })?;
+    Ok(if passed { Outcome::Done } else { Outcome::CheckFailed })
+}
+
+/// Windows of a trace, spread evenly over it.
+fn windows_of(path: &Path, built: &Built, wanted: usize, ui: &Ui) -> Result<Vec<Vec<u8>>, Failure> {
+    let trace = subject::trace(path, ui)?;
+    let options = DatasetOptions { rows: Rows::All, max_rows: Some(wanted), ..DatasetOptions::default() };
+    let dataset = Dataset::from_trace_with(&trace, &built.model.network, &built.model.input, &options)?;
+    Ok(dataset.windows.outer_iter().map(|w| w.iter().copied().collect()).collect())
+}
+
+#[derive(Debug, Serialize)]
+struct About {
+    build_dir: String,
+    passed: bool,
+    /// Windows from the trace among the vectors.
+    trace_windows: usize,
+    mismatches: u64,
+    faulty_images: usize,
+    image_fault: Option<ImageFault>,
+    kernels: usize,
+    waves: Option<String>,
+    #[serde(flatten)]
+    report: Option<Report>,
+}
+
+impl Render for About {
+    fn text(&self) -> String {
+        let mut rows = vec![("build", self.build_dir.clone())];
+        if let Some(report) = &self.report {
+            let from_trace = match self.trace_windows {
+                0 => String::new(),
+                n => format!(", {} of them from the trace", count(n)),
+            };
+            rows.push(("vectors", format!("{}{from_trace}", count(report.vectors))));
+            rows.push((
+                "compared",
+                format!("{} values of {} kernels for each", count(report.values_per_window), self.kernels),
+            ));
+            rows.push((
+                "latency",
+                format!("{} cycles planned, {} simulated", report.cycles_planned, report.cycles_simulated),
+            ));
+            if let Some(interval) = report.interval_simulated {
+                rows.push(("interval", format!("{} cycles planned, {interval} simulated", report.interval_planned)));
+            }
+            rows.push((
+                "speed",
+                format!("{} cycles/s over {} cycles", count(report.cycles_per_second as u64), count(report.cycles)),
+            ));
+            rows.push(("mismatches", count(report.mismatches)));
+            if report.hung {
+                rows.push(("hung", "the simulation stood still".to_owned()));
+            }
+            rows.extend(report.first.as_ref().map(|m| ("first", in_words(m))));
+        }
+        if let Some(fault) = &self.image_fault {
+            let line = if fault.line == 0 { String::new() } else { format!(" line {}", fault.line) };
+            rows.push(("image", format!("{}{line}, of kernel {}: {}", fault.file, fault.kernel, fault.problem)));
+            if self.faulty_images > 1 {
+                rows.push(("", format!("and {} more images differ", self.faulty_images - 1)));
+            }
+            if self.report.is_none() {
+                rows.push(("", "not simulated: without this image the simulator would read zeros".to_owned()));
+            }
+        }
+        rows.extend(self.waves.as_ref().map(|w| ("waves", w.clone())));
+        rows.push(("result", if self.passed { "PASS" } else { "FAIL" }.to_owned()));
+        pairs(rows)
+    }
+}
+
+fn in_words(m: &Mismatch) -> String {
+    let place = format!("kernel {}, window {}, row {}", m.kernel, m.window, m.row);
+    match (m.element, m.expected, m.actual) {
+        (Some(element), Some(expected), Some(actual)) => {
+            format!("{place}, element {element}, in cycle {}: expected {expected}, got {actual}", m.cycle)
+        }
+        _ => format!("{place}: valid in cycle {}, planned for {}", m.cycle, m.cycle_planned),
+    }
+}

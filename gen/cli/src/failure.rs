@@ -1,0 +1,108 @@
+//! Exit statuses, and everything that ends with status 2.
+
+use std::io;
+use std::path::PathBuf;
+
+/// How a command ended that had good input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Done, and every check held: status 0.
+    Done,
+    /// A check failed, which was reported: status 1.
+    CheckFailed,
+}
+
+/// The input or the call is wrong: status 2. One message each: what, where, what to do.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// A path that names nothing.
+    #[error("`{}`: there is no such file; give {wanted}", path.display())]
+    Missing { path: PathBuf, wanted: &'static str },
+    /// The operating system refused.
+    #[error("`{}` cannot be read: {reason}; check its permissions", path.display())]
+    Read { path: PathBuf, reason: io::Error },
+    /// A directory that is no build.
+    #[error("`{}` is a directory without the manifest.json of a build; give {wanted}", path.display())]
+    Directory { path: PathBuf, wanted: &'static str },
+    /// A file of nothing.
+    #[error("`{}` is empty; give {wanted}", path.display())]
+    Empty { path: PathBuf, wanted: &'static str },
+    /// A file of no known kind.
+    #[error("`{}` is not known: it looks like {looks}; give {wanted}", path.display())]
+    Unknown {
+        path: PathBuf,
+        looks: String,
+        wanted: &'static str,
+    },
+    /// A good file in the wrong place.
+    #[error("`{}` is {is}; give {wanted}", path.display())]
+    Instead {
+        path: PathBuf,
+        is: String,
+        wanted: &'static str,
+    },
+    /// A place that cannot take the output.
+    #[error("`{}` cannot be written: {problem}", path.display())]
+    Place {
+        path: PathBuf,
+        problem: &'static str,
+    },
+    /// Writing failed.
+    #[error("`{}` cannot be written: {reason}; nothing was left behind, check the directory and the free space", path.display())]
+    Write { path: PathBuf, reason: io::Error },
+    /// Standard output takes nothing.
+    #[error("the result cannot be written to standard output: {0}")]
+    Print(io::Error),
+    /// A configuration that is none.
+    #[error("{config}{}: {problem}", line.map_or_else(String::new, |line| format!(", line {line}")))]
+    Config {
+        /// The file, or the preset.
+        config: String,
+        line: Option<usize>,
+        /// Field, value, limit, remedy.
+        problem: String,
+    },
+    /// `--config` names neither a preset nor a file.
+    #[error(
+        "--config {name}: neither a preset ({presets}) nor a file; write a preset to a file of your own with \
+         `tablewright train --config dart --print-config > my.toml`"
+    )]
+    UnknownConfig { name: String, presets: String },
+    /// A page that holds no more than one block.
+    #[error("--page-bits {bits}: a page must be larger than the model's blocks of 2^{block_bits} bytes; give at least {}", .block_bits + 1)]
+    PageBits { bits: u32, block_bits: u32 },
+    /// A build whose manifest is none.
+    #[error("`{}` is no JSON: {reason}; build again with `tablewright build`", path.display())]
+    Manifest { path: PathBuf, reason: String },
+    /// The trainer is not installed.
+    #[error("the trainer cannot be found: {looked}; build it with `make trainer`")]
+    TrainerMissing { looked: String },
+    /// The trainer cannot be started.
+    #[error("the trainer `{}` cannot be started: {reason}; build it again with `make trainer`", path.display())]
+    TrainerStart { path: PathBuf, reason: io::Error },
+    /// The trainer refused or died.
+    #[error("the trainer stopped: {reason}")]
+    TrainerStopped { reason: String },
+    /// The trainer speaks otherwise.
+    #[error("the trainer `{}` printed what this program does not understand (`{line}`); build both again with `make trainer`", path.display())]
+    TrainerLine { path: PathBuf, line: String },
+    #[error(transparent)]
+    Trace(#[from] tablewright_trace::Error),
+    #[error(transparent)]
+    Model(#[from] tablewright_model::Error),
+    #[error(transparent)]
+    Tabularize(#[from] tablewright_tabularize::Error),
+    #[error(transparent)]
+    Emit(#[from] tablewright_emit::Error),
+    #[error(transparent)]
+    Verif(#[from] tablewright_verif::Error),
+    /// A build whose plan this program would not make.
+    #[error("`{}` was made by another version of this program, whose plan differs; build again with `tablewright build`", path.display())]
+    OtherVersion { path: PathBuf },
+    /// A command whose work is not part of this build.
+    #[error("`tablewright {command} {}` is not available in this build", path.display())]
+    NotThere {
+        command: &'static str,
+        path: PathBuf,
+    },
+}

@@ -1,0 +1,86 @@
+//! The windows of a trace in their three parts.
+
+use ndarray::{Axis, concatenate};
+use tablewright_model::{InputConfig, NetworkConfig};
+use tablewright_tabularize::Data;
+use tablewright_trace::{Dataset, DatasetOptions, Error, Fractions, Split, Trace};
+
+/// Labelled windows, split by time. What is learned and chosen sees the first two only.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) train: Dataset,
+    pub(crate) valid: Dataset,
+    pub(crate) test: Dataset,
+}
+
+/// How labels are made.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Labels<'a> {
+    pub(crate) network: &'a NetworkConfig,
+    pub(crate) input: &'a InputConfig,
+    /// Only deltas inside a page of 2^`page_bits` bytes.
+    pub(crate) page_bits: Option<u32>,
+}
+
+impl Labels<'_> {
+    /// All labelled windows of a trace and their split by time.
+    pub(crate) fn split(&self, trace: &Trace) -> Result<(Dataset, Split), Error> {
+        let options = DatasetOptions {
+            page_bits: self.page_bits,
+            ..DatasetOptions::default()
+        };
+        let dataset = Dataset::from_trace_with(trace, self.network, self.input, &options)?;
+        let split = Split::by_time(&dataset, self.input.lookahead, Fractions::default())?;
+        Ok((dataset, split))
+    }
+}
+
+impl Parts {
+    /// Cuts a trace; at most `max` windows are kept to learn from and a quarter as many to choose on.
+    pub(crate) fn of(
+        trace: &Trace,
+        labels: &Labels<'_>,
+        max: Option<usize>,
+    ) -> Result<Self, Error> {
+        let (all, split) = labels.split(trace)?;
+        let max = max.unwrap_or(usize::MAX);
+        Ok(Self {
+            train: all.subset(split.train, max),
+            valid: all.subset(split.valid, max.div_ceil(4)),
+            test: all.subset(split.test, usize::MAX),
+        })
+    }
+
+    /// What the trainer gets: the windows to learn from and to choose on, and none of the test part.
+    pub(crate) fn for_trainer(&self) -> Result<(Dataset, Split), ndarray::ShapeError> {
+        let (train, valid) = (&self.train, &self.valid);
+        let dataset = Dataset {
+            windows: concatenate(Axis(0), &[train.windows.view(), valid.windows.view()])?,
+            labels: concatenate(Axis(0), &[train.labels.view(), valid.labels.view()])?,
+            current: train
+                .current
+                .iter()
+                .chain(&valid.current)
+                .copied()
+                .collect(),
+            ..*train
+        };
+        let (middle, end) = (train.len(), dataset.len());
+        Ok((
+            dataset,
+            Split {
+                train: 0..middle,
+                valid: middle..end,
+                test: end..end,
+            },
+        ))
+    }
+}
+
+/// A part as the tabularizer takes it.
+pub(crate) fn data(part: &Dataset) -> Data<'_> {
+    Data {
+        windows: part.windows.view(),
+        labels: part.labels.view(),
+    }
+}

@@ -1,0 +1,176 @@
+//! The trainer, a program of its own: it is found, started and listened to.
+
+use std::env;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+
+use serde::Deserialize;
+
+use crate::config::Training;
+use crate::failure::Failure;
+
+/// Name of the program.
+const PROGRAM: &str = "tablewright-train";
+
+/// Environment variable that names the program.
+const VARIABLE: &str = "TABLEWRIGHT_TRAIN";
+
+/// The program, found.
+#[derive(Debug)]
+pub(crate) struct Trainer {
+    path: PathBuf,
+}
+
+/// What is trained, on what, and where it goes.
+#[derive(Debug)]
+pub(crate) struct Job<'a> {
+    pub(crate) dataset: &'a Path,
+    pub(crate) config: &'a Path,
+    pub(crate) output: &'a Path,
+    /// Of the network.
+    pub(crate) name: &'a str,
+    pub(crate) training: &'a Training,
+    pub(crate) seed: u64,
+}
+
+/// A line of the trainer after each epoch; it has more fields.
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub(crate) struct Epoch {
+    #[serde(rename = "epoch")]
+    pub(crate) number: u64,
+    pub(crate) epochs: u64,
+    pub(crate) loss: f64,
+    pub(crate) f1_valid: f64,
+}
+
+impl Trainer {
+    /// Where `TABLEWRIGHT_TRAIN` says, else beside this program, else on the `PATH`.
+    pub(crate) fn find() -> Result<Self, Failure> {
+        if let Some(path) = env::var_os(VARIABLE).map(PathBuf::from) {
+            let looked = || {
+                format!(
+                    "{VARIABLE} says `{}`, where there is no file",
+                    path.display()
+                )
+            };
+            return if path.is_file() {
+                Ok(Self { path })
+            } else {
+                Err(Failure::TrainerMissing { looked: looked() })
+            };
+        }
+        let file = format!("{PROGRAM}{}", env::consts::EXE_SUFFIX);
+        let beside = env::current_exe()
+            .ok()
+            .and_then(|exe| Some(exe.parent()?.to_owned()));
+        let search = env::var_os("PATH").unwrap_or_default();
+        let mut places = beside
+            .into_iter()
+            .chain(env::split_paths(&search))
+            .map(|folder| folder.join(&file));
+        places
+            .find(|path| path.is_file())
+            .map(|path| Self { path })
+            .ok_or_else(|| Failure::TrainerMissing {
+                looked: format!(
+                    "no `{PROGRAM}` beside this program or on the PATH, and {VARIABLE} is not set"
+                ),
+            })
+    }
+
+    /// Trains; `report` is called after each epoch.
+    pub(crate) fn train(
+        &self,
+        job: &Job<'_>,
+        mut report: impl FnMut(Epoch),
+    ) -> Result<(), Failure> {
+        let Training {
+            epochs,
+            batch,
+            lr,
+            weight_decay,
+            patience,
+            max_windows: _,
+        } = job.training;
+        let start = |reason| Failure::TrainerStart {
+            path: self.path.clone(),
+            reason,
+        };
+        let mut child = Command::new(&self.path)
+            .arg(job.dataset)
+            .arg("--output")
+            .arg(job.output)
+            .arg("--config")
+            .arg(job.config)
+            .args(["--name", job.name, "--format", "json"])
+            .args([
+                "--epochs",
+                &epochs.to_string(),
+                "--batch",
+                &batch.to_string(),
+                "--lr",
+                &lr.to_string(),
+            ])
+            .args([
+                "--weight-decay",
+                &weight_decay.to_string(),
+                "--patience",
+                &patience.to_string(),
+            ])
+            .args(["--seed", &job.seed.to_string()])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(start)?;
+        // Read beside, so that a trainer with much to complain about does not wait for this program.
+        let complaint = child.stderr.take().map(|mut stderr| {
+            thread::spawn(move || {
+                let mut bytes = Vec::new();
+                // What was read before an error is all there is to show.
+                let _ = stderr.read_to_end(&mut bytes);
+                String::from_utf8_lossy(&bytes).trim().to_owned()
+            })
+        });
+        let mut strange = None;
+        if let Some(stdout) = child.stdout.take() {
+            for line in BufReader::new(stdout).split(b'\n').map_while(Result::ok) {
+                match serde_json::from_slice(&line) {
+                    Ok(epoch) => report(epoch),
+                    // To its end all the same: the exit status says more than a strange line.
+                    Err(_) if strange.is_none() => {
+                        strange = Some(String::from_utf8_lossy(&line).into_owned())
+                    }
+                    Err(_) => {}
+                }
+            }
+        }
+        let status = child.wait().map_err(start)?;
+        let complaint = complaint
+            .and_then(|thread| thread.join().ok())
+            .unwrap_or_default();
+        if !status.success() {
+            let reason = match complaint.strip_prefix("error: ").unwrap_or(&complaint) {
+                "" => format!(
+                    "{status}; if the machine ran out of memory, give a smaller --max-windows"
+                ),
+                said => said.to_owned(),
+            };
+            return Err(Failure::TrainerStopped { reason });
+        }
+        if !job.output.is_file() {
+            let reason =
+                "it ended well but left no network; build it again with `make trainer`".into();
+            return Err(Failure::TrainerStopped { reason });
+        }
+        match strange {
+            Some(line) => Err(Failure::TrainerLine {
+                path: self.path.clone(),
+                line,
+            }),
+            None => Ok(()),
+        }
+    }
+}

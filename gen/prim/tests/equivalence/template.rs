@@ -1,0 +1,53 @@
+//! The accumulate stage, which ships as a template: rendered here at the size of its second writing.
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::{Environment, UndefinedBehavior, context};
+use tablewright_prim::Reference;
+
+/// Renders `table.v.j2` with two banks of 4 words of 2 entries of 4 bits, the second shifted left by one, and a bias: three
+/// operands, so that one of them must wait a level of the adder tree.
+///
+/// Written out by hand, as a reader of the template would fill it in: the program's own planning is no part of this proof.
+pub(crate) fn table(template: &str, reference: &Reference) -> String {
+    let mut environment = Environment::new();
+    environment.set_syntax(
+        SyntaxConfig::builder()
+            .variable_delimiters("${", "}")
+            .block_delimiters("<%", "%>")
+            .comment_delimiters("<#", "#>")
+            .line_statement_prefix("//%")
+            .keep_trailing_newline(true)
+            .build()
+            .unwrap(),
+    );
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    let values = context! {
+        title => "A table",
+        module => reference.cell,
+        latency => 3,
+        subspaces => 2,
+        words => 4,
+        outputs => 2,
+        bits => 4,
+        sum_width => 7,
+        sum_format => "s7",
+        low => -27,
+        high => 26,
+        address_width => 2,
+        in_width => 4,
+        // Lane 1 is -3, lane 0 is 5.
+        bias => format!("{:x}", ((128 - 3) << 7) | 5),
+        banks => [
+            context! { file => reference.images[0].file, shift => 0 },
+            context! { file => reference.images[1].file, shift => 1 },
+        ],
+        adders => [
+            context! { name => "n1_0", a => "n0_0", b => "n0_1" },
+            context! { name => "n1_1", a => "n0_2", b => () },
+            context! { name => "n2_0", a => "n1_0", b => "n1_1" },
+        ],
+        root => "n2_0",
+    };
+    let text = environment.render_str(template, values).unwrap();
+    format!("`define TW_MEM \"./\"\n{text}")
+}

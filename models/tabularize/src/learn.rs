@@ -1,0 +1,320 @@
+//! The candidates for one kernel: every way to learn its encoders, times every way to fill its tables.
+
+use ndarray::{Array2, ArrayView2, Axis, concatenate, s};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use tablewright_model::{
+    Dense, Encoder, EncoderKind, KernelSpec, Linear, Metric, Pair, Qkv, Table, subspace,
+};
+
+use crate::bucket::Buckets;
+use crate::encode::encode;
+use crate::evaluate::{LinearStep, PairStep, QkvStep, Step, look_up};
+use crate::kmeans::kmeans;
+use crate::math::sigmoid;
+use crate::pairs;
+use crate::refit::{means, products, ridge};
+use crate::rows::{map_rows, sample};
+use crate::shape::{Shape, metric};
+use crate::tree::tree;
+
+/// Rows that the tables of a linear kernel are fitted to, at most: with K = 1024 still 64 for each entry.
+const FITTED: usize = 1 << 16;
+
+/// A learned kernel, how it was learned, and how many codes of each encoder and subspace occur.
+pub(crate) struct Learned {
+    pub(crate) name: String,
+    pub(crate) step: Step,
+    pub(crate) used: Vec<usize>,
+}
+
+/// What learning needs to know besides the data.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Plan {
+    pub(crate) spec: KernelSpec,
+    /// Vectors that an encoder is learned from, at most.
+    pub(crate) samples: usize,
+    /// Differs from kernel to kernel.
+    pub(crate) seed: u64,
+}
+
+impl Plan {
+    fn metric(&self) -> Option<Metric> {
+        match self.spec.encoder {
+            EncoderKind::Tree => None,
+            EncoderKind::L2 => Some(Metric::L2),
+            EncoderKind::L1 => Some(Metric::L1),
+        }
+    }
+
+    /// Nearest-prototype encoder from a sample of rows.
+    fn nearest(&self, x: ArrayView2<'_, f32>, metric: Metric) -> Encoder {
+        let KernelSpec {
+            prototypes: k,
+            subspaces,
+            ..
+        } = self.spec;
+        let mut prototypes = Array2::zeros((k, x.ncols()));
+        for c in 0..subspaces {
+            let own = subspace(x.ncols(), subspaces, c);
+            let mut rng = ChaCha8Rng::seed_from_u64(self.seed.wrapping_add(c as u64));
+            let part = kmeans(x.slice(s![.., own.clone()]), k, metric, &mut rng);
+            prototypes.slice_mut(s![.., own]).assign(&part);
+        }
+        Encoder::Nearest { prototypes, metric }
+    }
+
+    /// Tree encoder from a sample of rows; `shape` says what the leaves should agree in.
+    fn tree(&self, x: ArrayView2<'_, f32>, mut shape: Shape) -> Encoder {
+        let subspaces = self.spec.subspaces;
+        let levels = self.spec.code_bits() as usize;
+        let mut split = Array2::zeros((subspaces, levels));
+        let mut threshold = Array2::zeros((subspaces, self.spec.prototypes - 1));
+        for c in 0..subspaces {
+            let own = subspace(x.ncols(), subspaces, c);
+            let part = x.slice(s![.., own.clone()]);
+            let learned = tree(part, shape.targets(part, c, subspaces).view(), levels);
+            for (level, &j) in learned.split.iter().enumerate() {
+                // Features are at most 1024: 8 heads of 128.
+                split[[c, level]] = (own.start + j) as u32;
+            }
+            threshold
+                .row_mut(c)
+                .assign(&ndarray::ArrayView1::from(&learned.threshold[..]));
+            shape.explain(&learned.leaf);
+        }
+        Encoder::Tree { split, threshold }
+    }
+
+    fn encode(&self, encoder: &Encoder, x: ArrayView2<'_, f32>) -> Array2<u16> {
+        map_rows(x, |rows| encode(encoder, self.spec.subspaces, rows))
+    }
+
+    fn prototypes(
+        &self,
+        encoder: &Encoder,
+        x: ArrayView2<'_, f32>,
+        codes: &Array2<u16>,
+    ) -> Array2<f32> {
+        match encoder {
+            Encoder::Tree { .. } => means(x, codes.view(), self.spec.prototypes),
+            Encoder::Nearest { prototypes, .. } => prototypes.clone(),
+        }
+    }
+
+    fn used(&self, codes: &Array2<u16>) -> Vec<usize> {
+        (codes.columns().into_iter())
+            .map(|column| Buckets::new(column, self.spec.prototypes).used())
+            .collect()
+    }
+}
+
+/// One table that shares an encoder with others.
+pub(crate) struct Part<'a> {
+    /// The exact kernel.
+    pub(crate) dense: &'a Dense,
+    /// Of the encoder's rows, those for which `wanted` is known; all, if `None`.
+    pub(crate) rows: Option<&'a [usize]>,
+    /// `[rows, outputs]`.
+    pub(crate) wanted: &'a Array2<f32>,
+}
+
+/// Candidates for tables behind one encoder: each as the tables in the order of `parts`.
+pub(crate) fn linear(
+    plan: &Plan,
+    x: ArrayView2<'_, f32>,
+    parts: &[Part<'_>],
+    build: impl Fn(Encoder, Vec<Table>) -> Step,
+) -> Vec<Learned> {
+    let drawn = sample(x.nrows(), plan.samples, plan.seed);
+    let few = x.select(Axis(0), &drawn);
+    let encoders = if let Some(metric) = plan.metric() {
+        vec![("", plan.nearest(few.view(), metric))]
+    } else {
+        shapes(parts, &drawn)
+            .into_iter()
+            .map(|(name, shape)| (name, plan.tree(few.view(), shape)))
+            .collect()
+    };
+    let mut learned = Vec::new();
+    for (name, encoder) in encoders {
+        let codes = plan.encode(&encoder, x);
+        let used = plan.used(&codes);
+        let prototypes = plan.prototypes(&encoder, x, &codes);
+        let product: Vec<Table> = (parts.iter())
+            .map(|part| Table {
+                entries: products(part.dense, prototypes.view(), plan.spec.subspaces),
+                bias: Some(part.dense.bias.clone()),
+            })
+            .collect();
+        let fitted = (product.iter().zip(parts))
+            .map(|(table, part)| refit(table, part, &codes, plan.seed))
+            .collect();
+        for (fill, tables) in [("product", product), ("ridge", fitted)] {
+            learned.push(Learned {
+                name: format!("{name}{fill}"),
+                step: build(encoder.clone(), tables),
+                used: used.clone(),
+            });
+        }
+    }
+    learned
+}
+
+/// What the trees of a linear kernel may minimise, the targets those of the rows `drawn`.
+fn shapes(parts: &[Part<'_>], drawn: &[usize]) -> Vec<(&'static str, Shape)> {
+    let mut shapes = vec![("input splits, ", Shape::Input)];
+    let weights: Vec<_> = (parts.iter())
+        .map(|part| part.dense.weight.view())
+        .collect();
+    // Parts of one encoder have the same features, so they stack.
+    if let Ok(weight) = concatenate(Axis(0), &weights) {
+        shapes.push(("output splits, ", Shape::Metric(metric(weight.view()))));
+    }
+    let whole: Vec<_> = (parts.iter())
+        .filter(|part| part.rows.is_none())
+        .map(|part| part.wanted.select(Axis(0), drawn))
+        .collect();
+    let views: Vec<_> = whole.iter().map(|y| y.view()).collect();
+    if let Ok(wanted) = concatenate(Axis(1), &views) {
+        shapes.push(("target splits, ", Shape::residual(&wanted)));
+    }
+    shapes
+}
+
+/// The table after ridge regression on at most [`FITTED`] of the rows.
+fn refit(product: &Table, part: &Part<'_>, codes: &Array2<u16>, seed: u64) -> Table {
+    let drawn = sample(part.wanted.nrows(), FITTED, seed);
+    let wanted = part.wanted.select(Axis(0), &drawn);
+    let codes = match part.rows {
+        None => codes.select(Axis(0), &drawn),
+        Some(rows) => {
+            let rows: Vec<usize> = drawn.iter().map(|&i| rows[i]).collect();
+            codes.select(Axis(0), &rows)
+        }
+    };
+    let mut residual = wanted - &look_up(product, codes.view());
+    let mut table = product.clone();
+    ridge(&mut table.entries, codes.view(), &mut residual);
+    table
+}
+
+/// Candidates for a pair: `wanted` `[(group, a), b]` is the exact product of `left` and `right`, and the table's
+/// prototype products are multiplied by `scale`, the left ones after a sigmoid if `squash`.
+pub(crate) fn pair(
+    plan: &Plan,
+    (left, right): (ArrayView2<'_, f32>, ArrayView2<'_, f32>),
+    group: (usize, usize),
+    wanted: &Array2<f32>,
+    (scale, squash): (f32, bool),
+) -> Vec<Learned> {
+    let few = |x: ArrayView2<'_, f32>, seed| {
+        x.select(
+            Axis(0),
+            &sample(x.nrows(), plan.samples, plan.seed.wrapping_add(seed)),
+        )
+    };
+    let (few_left, few_right) = (few(left, 0), few(right, 1));
+    let squashed = |x: ArrayView2<'_, f32>| {
+        if squash {
+            x.mapv(sigmoid)
+        } else {
+            x.to_owned()
+        }
+    };
+    let other = Plan {
+        seed: plan.seed.wrapping_add(1000),
+        ..*plan
+    };
+    let encoders = match plan.metric() {
+        Some(metric) => vec![(
+            "",
+            plan.nearest(few_left.view(), metric),
+            other.nearest(few_right.view(), metric),
+        )],
+        None => vec![
+            (
+                "input splits, ",
+                plan.tree(few_left.view(), Shape::Input),
+                plan.tree(few_right.view(), Shape::Input),
+            ),
+            (
+                "output splits, ",
+                plan.tree(
+                    few_left.view(),
+                    if squash {
+                        Shape::Squashed(metric(few_right.view()))
+                    } else {
+                        Shape::Metric(metric(few_right.view()))
+                    },
+                ),
+                plan.tree(
+                    few_right.view(),
+                    Shape::Metric(metric(squashed(few_left.view()).view())),
+                ),
+            ),
+        ],
+    };
+    let mut learned = Vec::new();
+    for (name, l, r) in encoders {
+        let (lc, rc) = (plan.encode(&l, left), plan.encode(&r, right));
+        let used = [plan.used(&lc), plan.used(&rc)].concat();
+        let lp = match &l {
+            Encoder::Tree { .. } => plan.prototypes(&l, squashed(left).view(), &lc),
+            Encoder::Nearest { prototypes, .. } => squashed(prototypes.view()),
+        };
+        let rp = plan.prototypes(&r, right, &rc);
+        let product = pairs::products(lp.view(), rp.view(), plan.spec.subspaces, scale);
+        let mut pair = Pair {
+            spec: plan.spec,
+            left: l,
+            right: r,
+            table: product,
+        };
+        learned.push(Learned {
+            name: format!("{name}product"),
+            step: Step::Pair(PairStep::Table(Box::new(pair.clone()))),
+            used: used.clone(),
+        });
+        let codes = pairs::Codes {
+            left: lc.view(),
+            right: rc.view(),
+            group,
+        };
+        let mut residual = pairs::remainder(&pair.table, &codes, wanted);
+        pairs::ridge(&mut pair.table, &codes, &mut residual);
+        learned.push(Learned {
+            name: format!("{name}ridge"),
+            step: Step::Pair(PairStep::Table(Box::new(pair))),
+            used,
+        });
+    }
+    learned
+}
+
+/// A linear kernel from its encoder and its one table.
+pub(crate) fn one_table(spec: KernelSpec) -> impl Fn(Encoder, Vec<Table>) -> Step {
+    move |encoder, mut tables| {
+        Step::Linear(LinearStep::Table(Box::new(Linear {
+            spec,
+            encoder,
+            table: tables.swap_remove(0),
+        })))
+    }
+}
+
+/// A qkv kernel from its encoder and its three tables.
+pub(crate) fn three_tables(spec: KernelSpec) -> impl Fn(Encoder, Vec<Table>) -> Step {
+    move |encoder, mut tables| {
+        let v = tables.swap_remove(2);
+        let k = tables.swap_remove(1);
+        let q = tables.swap_remove(0);
+        Step::Qkv(QkvStep::Table(Box::new(Qkv {
+            spec,
+            encoder,
+            q,
+            k,
+            v,
+        })))
+    }
+}
