@@ -1,56 +1,136 @@
 //! Whole builds: lint, images, Verilator at every boundary, Icarus.
 #![allow(clippy::unwrap_used)]
 
-use tablewright_design::{Design, lower, passes};
-use tablewright_emit::{BuildDir, Origin, files, write_build};
-use tablewright_model::testing::{dart_s, dart_s_spec, random_model};
-use tablewright_model::{KernelSpec, NetworkConfig};
-use tablewright_plan::Plan;
-use tablewright_verif::{Cosim, check_images, icarus, lint, simulate, vectors};
+mod support;
 
-struct Build {
-    dir: BuildDir,
-    design: Design,
-    plan: Plan,
-    _folder: tempfile::TempDir,
+use support::Build;
+use tablewright_design::{Op, lower, passes};
+use tablewright_model::testing::{dart, dart_s, dart_s_spec, dart_spec, random_model};
+use tablewright_model::{Activation, AttentionActivation, EncoderKind, KernelSpec, NetworkConfig, Pool};
+
+fn small() -> NetworkConfig {
+    NetworkConfig { history: 3, segments: 4, dim: 6, head_dim: 3, hidden: 5, outputs: 10, ..dart() }
 }
 
-fn build(network: &NetworkConfig, spec: KernelSpec, seed: u64) -> Build {
-    let model = random_model(network, spec, seed);
-    let design = passes::optimise(&lower(&model));
-    let plan = Plan::serial(&design);
-    let folder = tempfile::tempdir().unwrap();
-    let dir = BuildDir::new(folder.path().join("build"));
-    let files = files(&design, &plan, &vectors::testbench(&design, 20, seed)).unwrap();
-    let origin = Origin {
-        model: &design.name,
-        model_bytes: &[],
-        passes: vec![],
-        target: "generic",
-        cycles: (plan.latency, plan.interval),
-    };
-    write_build(&dir, &files, &origin).unwrap();
-    Build { dir, design, plan, _folder: folder }
-}
-
-fn prove(build: &Build, windows: usize) {
-    let linted = lint(&build.dir).unwrap();
-    assert!(linted.complaints.is_empty(), "{:#?}", linted.complaints);
-    assert_eq!(check_images(&build.dir, &build.design), (None, 0));
-    let windows = vectors::windows(&build.design, windows, &[], 1);
-    for stall in [0.0, 0.3] {
-        let options = Cosim { stall, seed: 7, waves: None };
-        let report = simulate(&build.dir, &build.design, &build.plan, &windows, &options, &mut |_| ()).unwrap();
-        assert!(report.passed(), "{report:#?}");
-        if stall == 0.0 {
-            assert_eq!(report.interval_simulated, Some(build.plan.interval));
-        }
-        eprintln!("{:.0} cycles/s, latency {}", report.cycles_per_second, report.cycles_simulated);
-    }
-    icarus(&build.dir, &build.design.name).unwrap().unwrap();
+fn spec(encoder: EncoderKind, prototypes: usize, subspaces: usize, bits: u32) -> KernelSpec {
+    KernelSpec { encoder, prototypes, subspaces, bits }
 }
 
 #[test]
 fn dart_s_matches() {
-    prove(&build(&dart_s(), dart_s_spec(), 3), 200);
+    Build::random(&dart_s(), dart_s_spec(), 3).prove(200);
+}
+
+#[test]
+fn dart_matches() {
+    let build = Build::random(&dart(), dart_spec(), 3);
+    for stall in [0.0, 0.2] {
+        let report = build.simulate(150, stall);
+        assert!(report.passed(), "{report:#?}");
+    }
+}
+
+/// The shape that the issue names: nothing in it is a power of two.
+#[test]
+fn odd_shape_matches() {
+    let network = NetworkConfig {
+        history: 7,
+        dim: 24,
+        heads: 1,
+        head_dim: 24,
+        hidden: 24,
+        outputs: 96,
+        attention: AttentionActivation::Sigmoid,
+        ..dart()
+    };
+    Build::random(&network, spec(EncoderKind::Tree, 8, 3, 4), 1).prove(200);
+}
+
+#[test]
+fn all_rows_of_two_layers_match() {
+    let network = NetworkConfig { layers: 2, pool: Pool::Mean, ..small() };
+    Build::random(&network, spec(EncoderKind::Tree, 4, 2, 6), 2).prove(100);
+}
+
+#[test]
+fn nearest_encoders_match() {
+    let network = NetworkConfig { pool: Pool::Last, activation: Activation::Relu, ..small() };
+    Build::random(&network, spec(EncoderKind::L2, 8, 2, 12), 3).prove(100);
+    let network = NetworkConfig { attention: AttentionActivation::Sigmoid, heads: 3, ..small() };
+    Build::random(&network, spec(EncoderKind::L1, 4, 1, 16), 4).prove(100);
+}
+
+#[test]
+fn smallest_and_widest_entries_match() {
+    let network =
+        NetworkConfig { history: 1, segments: 1, pool: Pool::Last, dim: 4, heads: 1, head_dim: 1, hidden: 1, outputs: 2, ..dart() };
+    Build::random(&network, spec(EncoderKind::Tree, 2, 1, 32), 5).prove(50);
+    Build::random(&small(), spec(EncoderKind::L2, 2, 3, 32), 6).prove(50);
+}
+
+/// Without the passes every row is computed, the cls token's too.
+#[test]
+fn unoptimised_design_matches() {
+    let design = lower(&random_model(&small(), spec(EncoderKind::Tree, 8, 2, 8), 7));
+    assert!(passes::optimise(&design).words_per_inference() < design.words_per_inference());
+    Build::of_design(design).prove(100);
+}
+
+/// A pair whose look-up is narrower than its operands say must be caught, wherever it lies.
+#[test]
+fn wrong_verilog_is_found() {
+    let build = Build::random(&small(), spec(EncoderKind::Tree, 4, 2, 8), 8);
+    let gelu = build.dir.rtl().join("tw_gelu.v");
+    let text = std::fs::read_to_string(&gelu).unwrap();
+    let broken = text.replace("lifted - (near_q", "lifted + (near_q");
+    assert_ne!(text, broken);
+    std::fs::write(&gelu, broken).unwrap();
+    let report = build.simulate(60, 0.0);
+    assert!(!report.passed());
+    assert_eq!(report.first.unwrap().kernel, "l0_act");
+}
+
+/// A stage that is a cycle late is found even where its data are right.
+#[test]
+fn wrong_time_is_found() {
+    let build = Build::random(&small(), spec(EncoderKind::Tree, 4, 2, 8), 9);
+    let relu = build.dir.rtl().join("tw_threshold.v");
+    let text = std::fs::read_to_string(&relu).unwrap();
+    let late = text
+        .replace("else out_valid <= in_valid;", "else {out_valid, early} <= {early, in_valid};")
+        .replace("  genvar i;", "  reg early;\n\n  genvar i;");
+    std::fs::write(&relu, late).unwrap();
+    let report = build.simulate(20, 0.0);
+    assert!(report.off_time > 0 || report.mismatches > 0);
+    assert_eq!(report.first.unwrap().kernel, "bitmap");
+    assert!(!report.hung && report.cycles_simulated == report.cycles_planned + 1);
+}
+
+/// One flipped bit of one image: named by file, line and entry, and the simulation differs where that entry is read.
+#[test]
+fn flipped_bits_are_found() {
+    let build = Build::random(&small(), spec(EncoderKind::Tree, 4, 2, 8), 10);
+    assert!(matches!(build.design.nodes[2].op, Op::Lookup { .. }));
+    let image = build.dir.mem().join("embed_bank1.hex");
+    let text = std::fs::read_to_string(&image).unwrap();
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    let flip = |c: char| char::from_digit(c.to_digit(16).unwrap() ^ 4, 16).unwrap();
+    let last = lines[2].pop().unwrap();
+    lines[2].push(flip(last));
+    std::fs::write(&image, lines.join("\n") + "\n").unwrap();
+
+    let (fault, count) = tablewright_verif::check_images(&build.dir, &build.design);
+    let fault = fault.unwrap();
+    assert_eq!((count, fault.file.as_str(), fault.line), (1, "rtl/mem/embed_bank1.hex", 3));
+    assert!(fault.problem.starts_with("subspace 1, code 2, output 0: is "), "{}", fault.problem);
+    let report = build.simulate(60, 0.0);
+    assert!(!report.passed());
+    assert_eq!(report.first.unwrap().kernel, "embed");
+
+    std::fs::write(&image, text.trim_end()).unwrap();
+    let (fault, _) = tablewright_verif::check_images(&build.dir, &build.design);
+    assert_eq!(fault.unwrap().problem, "the last line has no newline");
+    std::fs::remove_file(&image).unwrap();
+    let (fault, _) = tablewright_verif::check_images(&build.dir, &build.design);
+    assert_eq!(fault.unwrap().line, 0);
 }

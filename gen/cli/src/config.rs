@@ -359,7 +359,6 @@ mod tests {
             "{}\n[tables.kernels.\"layers.0.score\"]\nprototypes = 64\n",
             PRESETS[1].1
         );
-        // The section must stand before [training] for nobody: TOML tables have no order.
         let config = Config::parse("my.toml".into(), "my.toml", &text).unwrap();
         let spec = config.tables.spec_of("layers.0.score");
         assert_eq!(

@@ -96,12 +96,11 @@ pub(crate) enum Failure {
     Emit(#[from] tablewright_emit::Error),
     #[error(transparent)]
     Verif(#[from] tablewright_verif::Error),
+    #[error(transparent)]
+    Target(#[from] tablewright_fpga::Error),
     /// A build whose plan this program would not make.
     #[error("`{}` was made by another version of this program, whose plan differs; build again with `tablewright build`", path.display())]
     OtherVersion { path: PathBuf },
-    /// A command whose work is not part of this build.
-    #[error("`tablewright {command} {}` is not available in this build", path.display())]
-    NotThere {
         command: &'static str,
         path: PathBuf,
     },

@@ -141,7 +141,7 @@ impl Trainer {
                     Ok(epoch) => report(epoch),
                     // To its end all the same: the exit status says more than a strange line.
                     Err(_) if strange.is_none() => {
-                        strange = Some(String::from_utf8_lossy(&line).into_owned())
+                        strange = Some(String::from_utf8_lossy(&line).into_owned());
                     }
                     Err(_) => {}
                 }

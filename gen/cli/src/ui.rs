@@ -68,7 +68,7 @@ impl Ui {
         }
     }
 
-    /// Prints the result of a command. A reader that has gone is no error: it has seen enough.
+    /// Prints the result of a command.
     pub(crate) fn print(&self, result: &impl Render) -> Result<(), Failure> {
         let text = match self.output.format {
             Format::Table => result.text(),
@@ -76,6 +76,12 @@ impl Ui {
                 Failure::Print(io::Error::new(io::ErrorKind::InvalidData, error))
             })?,
         };
+        self.write(&text)
+    }
+
+    /// Writes whole lines to standard output. A reader that has gone is no error: it has seen enough.
+    #[allow(clippy::unused_self)] // Whoever writes has been given the right to.
+    pub(crate) fn write(&self, text: &str) -> Result<(), Failure> {
         let mut out = io::stdout().lock();
         match writeln!(out, "{text}").and_then(|()| out.flush()) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::Print(error)),
@@ -102,14 +108,10 @@ impl Ui {
         }
     }
 
-    /// Whether `-v` was given.
-    pub(crate) fn is_verbose(&self) -> bool {
-        self.output.verbose > 0
-    }
-
     /// A progress bar of `total` units (0: unknown), visible on a terminal only. It disappears when it is dropped.
     pub(crate) fn bar(&self, what: &str, unit: Unit, total: u64) -> Bar {
-        if !self.watched || self.output.quiet {
+        // Lines of `-v` tell as much, and would run into the bar.
+        if !self.watched || self.output.quiet || self.output.verbose > 0 {
             return Bar(ProgressBar::hidden());
         }
         let template = match (unit, total) {

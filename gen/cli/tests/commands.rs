@@ -101,7 +101,10 @@ fn run_measures_and_writes_prefetches() {
     let next = number(&run["baselines"]["next-line"], "accuracy");
     assert!((0.1..0.15).contains(&next), "next-line accuracy {next}");
     let lines = String::from_utf8(room.read("out.txt")).unwrap();
-    assert_eq!(lines.lines().count() as f64, number(&run, "issued"));
+    assert_eq!(
+        lines.lines().count() as u64,
+        run["issued"].as_u64().unwrap()
+    );
     for line in lines.lines() {
         let (id, address) = line.split_once(' ').unwrap();
         let (id, address) = (

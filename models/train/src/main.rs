@@ -40,7 +40,7 @@ struct Args {
     /// Peak of the learning rate, after a short rise and before a cosine fall
     #[arg(long, default_value_t = 0.003)]
     lr: f64,
-    /// Decoupled weight decay (AdamW)
+    /// Weight decay, decoupled from the gradient
     #[arg(long, default_value_t = 0.01)]
     weight_decay: f32,
     /// Stop after this many epochs without a better one on the validation part

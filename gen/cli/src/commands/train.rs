@@ -1,7 +1,6 @@
 //! `tablewright train`: from a trace to a table model.
 
-use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::builder::{RangedI64ValueParser, RangedU64ValueParser};
@@ -19,6 +18,7 @@ use crate::parts::{Labels, Parts, data};
 use crate::subject;
 use crate::trainer::{Job, Trainer};
 use crate::ui::{Render, Ui, Unit, count, grid, pairs};
+use crate::work::Work;
 
 /// Train a network on a trace, turn it into tables, and measure both
 ///
@@ -68,7 +68,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
     let (Some(trace), Some(output), false) = (&args.trace, &args.output, args.print_config) else {
-        return print_config(&args.config);
+        return print_config(&args.config, ui);
     };
     let call = Call {
         trace,
@@ -92,13 +92,10 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
     Ok(Outcome::Done)
 }
 
-fn print_config(name: &str) -> Result<Outcome, Failure> {
+fn print_config(name: &str, ui: &Ui) -> Result<Outcome, Failure> {
     let (_, text) = config::text(name)?;
-    let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::Print(error)),
-        _ => Ok(Outcome::Done),
-    }
+    ui.write(text.trim_end())?;
+    Ok(Outcome::Done)
 }
 
 impl Config {
@@ -184,12 +181,10 @@ impl Call<'_> {
                 "training  loss {:.4}  F1 {:.4}",
                 epoch.loss, epoch.f1_valid
             ));
-            if ui.is_verbose() {
-                let (n, of, loss, f1) = (epoch.number, epoch.epochs, epoch.loss, epoch.f1_valid);
-                ui.detail(format_args!(
-                    "epoch {n}/{of}: loss {loss:.5}, validation F1 {f1:.4}"
-                ));
-            }
+            let (n, of, loss, f1) = (epoch.number, epoch.epochs, epoch.loss, epoch.f1_valid);
+            ui.detail(format_args!(
+                "epoch {n}/{of}: loss {loss:.5}, validation F1 {f1:.4}"
+            ));
         })?;
         Ok(load_network(&work.network)?)
     }
@@ -303,51 +298,6 @@ fn model_name(output: &Path) -> String {
         format!("m{name}")
     };
     name.chars().take(64).collect()
-}
-
-/// The work directory beside the model. What it holds is removed when the command ends, unless it is to be kept.
-struct Work {
-    folder: PathBuf,
-    dataset: PathBuf,
-    config: PathBuf,
-    network: PathBuf,
-    keep: bool,
-}
-
-impl Work {
-    fn make(output: &Path, keep: bool) -> Result<Self, Failure> {
-        let mut name = output.file_name().unwrap_or_default().to_owned();
-        name.push(".work");
-        let folder = output.with_file_name(name);
-        fs::create_dir_all(&folder).map_err(|reason| Failure::Write {
-            path: folder.clone(),
-            reason,
-        })?;
-        let [dataset, config, network] =
-            ["dataset.safetensors", "config.json", "network.safetensors"]
-                .map(|file| folder.join(file));
-        Ok(Self {
-            folder,
-            dataset,
-            config,
-            network,
-            keep,
-        })
-    }
-}
-
-impl Drop for Work {
-    fn drop(&mut self) {
-        if self.keep {
-            return;
-        }
-        // Only what this command made; a directory that holds something else stays, and so does one that cannot be
-        // removed: the result does not depend on it.
-        for file in [&self.dataset, &self.config, &self.network] {
-            let _ = fs::remove_file(file);
-        }
-        let _ = fs::remove_dir(&self.folder);
-    }
 }
 
 /// Micro-F1 on the test part, each at the threshold chosen for it on the validation part.

@@ -107,7 +107,7 @@ fn network() -> Network {
     }
 }
 
-/// SplitMix64.
+/// The generator `SplitMix64`.
 struct Random(u64);
 
 impl Random {

@@ -1,0 +1,45 @@
+//! Random shapes: each lints, simulates and matches. `TABLEWRIGHT_SHAPES=N` makes it a campaign (`make shapes`).
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use support::Build;
+use tablewright_model::testing::dart;
+use tablewright_model::{Activation, AttentionActivation, EncoderKind, KernelSpec, NetworkConfig, Pool};
+use tablewright_verif::vectors::Random;
+
+/// A shape within the documented limits, small enough to compile in seconds.
+fn shape(random: &mut Random) -> (NetworkConfig, KernelSpec) {
+    let mut pick = |low: u32, high: u32| (low + random.word() % (high - low + 1)) as usize;
+    let network = NetworkConfig {
+        history: pick(1, 12),
+        segments: pick(1, 10),
+        pool: [Pool::Cls, Pool::Last, Pool::Mean][pick(0, 2)],
+        dim: pick(4, 20),
+        layers: pick(1, 2),
+        heads: pick(1, 3),
+        head_dim: pick(1, 10),
+        hidden: pick(1, 20),
+        outputs: 2 * pick(1, 24),
+        attention: [AttentionActivation::Softmax, AttentionActivation::Sigmoid][pick(0, 1)],
+        activation: [Activation::Gelu, Activation::Relu][pick(0, 1)],
+        ..dart()
+    };
+    let spec = KernelSpec {
+        encoder: [EncoderKind::Tree, EncoderKind::Tree, EncoderKind::L2, EncoderKind::L1][pick(0, 3)],
+        prototypes: 1 << pick(1, 5),
+        subspaces: pick(1, 4),
+        bits: [4, 6, 8, 12, 16, 32][pick(0, 5)],
+    };
+    (network, spec)
+}
+
+#[test]
+fn random_shapes_match() {
+    let count: u64 = std::env::var("TABLEWRIGHT_SHAPES").ok().and_then(|n| n.parse().ok()).unwrap_or(4);
+    for seed in 0..count {
+        let (network, spec) = shape(&mut Random::new(seed));
+        println!("shape {seed}: {network:?} {spec:?}");
+        Build::random(&network, spec, seed).prove(60);
+    }
+}

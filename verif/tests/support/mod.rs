@@ -1,0 +1,67 @@
+//! Builds in temporary folders, and the proof each must pass.
+
+use tablewright_design::{Design, lower, passes};
+use tablewright_emit::{BuildDir, Origin, files, write_build};
+use tablewright_model::testing::random_model;
+use tablewright_model::{KernelSpec, NetworkConfig, TableModel};
+use tablewright_plan::Plan;
+use tablewright_verif::{Cosim, Report, check_images, icarus, lint, simulate, vectors};
+
+/// A build and what it was made from.
+pub struct Build {
+    pub dir: BuildDir,
+    pub design: Design,
+    pub plan: Plan,
+    _folder: tempfile::TempDir,
+}
+
+impl Build {
+    /// Of a random model.
+    pub fn random(network: &NetworkConfig, spec: KernelSpec, seed: u64) -> Self {
+        Self::of(&random_model(network, spec, seed))
+    }
+
+    /// Of a model, optimised.
+    pub fn of(model: &TableModel) -> Self {
+        Self::of_design(passes::optimise(&lower(model)))
+    }
+
+    /// Of a design.
+    pub fn of_design(design: Design) -> Self {
+        let plan = Plan::serial(&design);
+        let folder = tempfile::tempdir().unwrap();
+        let dir = BuildDir::new(folder.path().join("build"));
+        let files = files(&design, &plan, &vectors::testbench(&design, 12, 5)).unwrap();
+        let origin = Origin {
+            model: &design.name,
+            model_bytes: &[],
+            passes: vec![],
+            target: "generic",
+            cycles: (plan.latency, plan.interval),
+        };
+        write_build(&dir, &files, &origin).unwrap();
+        Self { dir, design, plan, _folder: folder }
+    }
+
+    /// Simulates `count` corner and random windows.
+    pub fn simulate(&self, count: usize, stall: f64) -> Report {
+        let windows = vectors::windows(&self.design, count, &[], 1);
+        let options = Cosim { stall, seed: 7, waves: None };
+        simulate(&self.dir, &self.design, &self.plan, &windows, &options, &mut |_| ()).unwrap()
+    }
+
+    /// Lint with three tools, images, Verilator at full speed and with stalls, Icarus.
+    pub fn prove(&self, count: usize) {
+        let linted = lint(&self.dir).unwrap();
+        assert!(linted.complaints.is_empty(), "{:#?}", linted.complaints);
+        assert_eq!(check_images(&self.dir, &self.design), (None, 0));
+        for stall in [0.0, 0.4] {
+            let report = self.simulate(count, stall);
+            assert!(report.passed(), "{report:#?}");
+            if stall == 0.0 && count > 1 {
+                assert_eq!(report.interval_simulated, Some(self.plan.interval));
+            }
+        }
+        icarus(&self.dir, &self.design.name).unwrap().unwrap();
+    }
+}
