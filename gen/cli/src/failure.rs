@@ -101,7 +101,4 @@ pub(crate) enum Failure {
     /// A build whose plan this program would not make.
     #[error("`{}` was made by another version of this program, whose plan differs; build again with `tablewright build`", path.display())]
     OtherVersion { path: PathBuf },
-        command: &'static str,
-        path: PathBuf,
-    },
 }

@@ -3,6 +3,7 @@
 //! The graph is the whole reference network, all rows of all layers. What need not be computed is removed by
 //! [`crate::passes`], each pass on its own and proved by the golden model.
 
+use ndarray::{Array1, Array2, Axis};
 use tablewright_model::{
     Activation, AttentionActivation, Encoder, KernelSpec, Layer, Linear, Pair, Pool, Table, TableModel,
 };
@@ -40,8 +41,7 @@ pub fn lower(model: &TableModel) -> Design {
         };
         b.push("window", Op::Window { lead }, vec![], value)
     };
-    let embedded = b.linear("embed", window, &model.embed);
-    let mut x = b.position(embedded, model, lead);
+    let mut x = b.embedding(window, model, lead);
     for (i, layer) in model.layers.iter().enumerate() {
         x = b.layer(&format!("l{i}"), x, layer, model);
     }
@@ -123,13 +123,35 @@ impl Builder {
         self.lookup(name, codes, &kernel.table, kernel.spec.bits)
     }
 
-    fn position(&mut self, x: NodeId, model: &TableModel, lead: bool) -> NodeId {
+    /// Embedded segments plus positions. The rows' constants are added anyway, so the bias and the middle of each
+    /// column of the tables move there: entries that swing around zero need fewer bits.
+    fn embedding(&mut self, window: NodeId, model: &TableModel, lead: bool) -> NodeId {
+        let embed = &model.embed;
+        let mut entries = embed.table.entries.clone();
+        let mut offset = embed.table.bias.clone().unwrap_or_else(|| Array1::zeros(model.network.dim));
+        // One column for each subspace and output, outputs innermost.
+        for (i, mut column) in entries.lanes_mut(Axis(1)).into_iter().enumerate() {
+            let (low, high) = column.iter().fold((f32::MAX, f32::MIN), |(l, h), &v| (l.min(v), h.max(v)));
+            let middle = low / 2.0 + high / 2.0;
+            column.mapv_inplace(|v| v - middle);
+            offset[i % model.network.dim] += middle;
+        }
+        let mut position = model.position.clone();
+        for mut row in position.outer_iter_mut().skip(usize::from(lead)) {
+            row += &offset;
+        }
+        let codes = self.encode("embed", window, 1, &embed.encoder, embed.spec);
+        let sum = self.lookup("embed", codes, &Table { entries, bias: None }, embed.spec.bits);
+        self.position(sum, &position, lead)
+    }
+
+    fn position(&mut self, x: NodeId, position: &Array2<f32>, lead: bool) -> NodeId {
         let value = self.value(x);
-        let magnitude = model.position.iter().fold(0.0_f64, |m, v| m.max(f64::from(v.abs())));
+        let magnitude = position.iter().fold(0.0_f64, |m, v| m.max(f64::from(v.abs())));
         let wanted = frac_for(magnitude, self.width).unwrap_or(value.format.frac);
         let frac = wanted.clamp(value.format.frac, value.format.frac + POSITION_EXTRA_FRAC);
         let shift = (frac - value.format.frac) as u32;
-        let constants: Vec<i64> = model.position.iter().map(|&v| to_raw(f64::from(v), frac)).collect();
+        let constants: Vec<i64> = position.iter().map(|&v| to_raw(f64::from(v), frac)).collect();
         let zero_or_sum = if lead { Bounds::point(0).union(value.bounds) } else { value.bounds };
         let range = Bounds::of(constants.iter().copied()).unwrap_or(Bounds::point(0));
         let bounds = zero_or_sum.shifted_left(shift).plus(range);
