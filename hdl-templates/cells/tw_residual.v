@@ -1,7 +1,7 @@
 // The residual sum: rows that came early wait for their partners.
 //
 // Contract: row r of `a` comes at least one cycle before row r of `b`; the sum comes one cycle after b.
-// out = a * 2^AShift + b * 2^BShift, exact in OutWidth bits. At most Rows rows of a wait.
+// out = a * 2^AShift + b * 2^BShift, exact in OutWidth bits. At most Rows rows of a wait, of one window or of several.
 module tw_residual #(
     parameter Rows     = 3,
     parameter Lanes    = 2,

@@ -83,6 +83,24 @@ pub struct Report {
 }
 
 impl Report {
+    /// Nothing was simulated, because an image is missing or has the wrong size.
+    pub fn not_simulated(plan: &Plan) -> Self {
+        Self {
+            vectors: 0,
+            mismatches: 0,
+            off_time: 0,
+            hung: false,
+            cycles_planned: plan.latency,
+            cycles_simulated: 0,
+            interval_planned: plan.interval,
+            interval_simulated: None,
+            cycles: 0,
+            cycles_per_second: 0.0,
+            values_per_window: 0,
+            first: None,
+        }
+    }
+
     /// Every value was right, at the right time.
     pub fn passed(&self) -> bool {
         self.mismatches == 0
@@ -221,7 +239,13 @@ struct HarnessMismatch {
 }
 
 /// The harness's report in the terms of the design.
-fn digest(said: &HarnessReport, design: &Design, plan: &Plan, golden: &mut Golden, windows: &[Vec<u8>]) -> Report {
+fn digest(
+    said: &HarnessReport,
+    design: &Design,
+    plan: &Plan,
+    golden: &mut Golden,
+    windows: &[Vec<u8>],
+) -> Report {
     let first = said.first.as_ref().map(|m| {
         // Behind the last boundary comes the output stream, which carries the bitmap again.
         let node = design.node(NodeId(m.boundary.min(design.nodes.len() - 1)));
@@ -278,13 +302,25 @@ fn compile(build: &BuildDir, design: &Design, waves: bool) -> Result<PathBuf, Er
     if program.is_file() && std::fs::read_to_string(&stamp).is_ok_and(|s| s == sources) {
         return Ok(program);
     }
-    std::fs::create_dir_all(&folder).map_err(|source| Error::Io { path: folder.display().to_string(), source })?;
+    std::fs::create_dir_all(&folder)
+        .map_err(|source| Error::Io { path: folder.display().to_string(), source })?;
     let absolute = |path: &Path| {
         std::path::absolute(path).map_err(|source| Error::Io { path: path.display().to_string(), source })
     };
     let mut verilator = Command::new("verilator");
     verilator
-        .args(["--cc", "--exe", "--build", "-j", "2", "-Wall", "--language", "1364-2005", "--top-module", &probe])
+        .args([
+            "--cc",
+            "--exe",
+            "--build",
+            "-j",
+            "2",
+            "-Wall",
+            "--language",
+            "1364-2005",
+            "--top-module",
+            &probe,
+        ])
         .args(["-O3", "--x-assign", "fast", "--x-initial", "fast", "--output-split", "20000"])
         .args(["-CFLAGS", "-O2 -std=c++17", "-y", "."])
         .arg("--Mdir")
@@ -294,7 +330,8 @@ fn compile(build: &BuildDir, design: &Design, waves: bool) -> Result<PathBuf, Er
     }
     verilator.arg(absolute(&tb.join(format!("{probe}.v")))?).arg(absolute(&tb.join("harness.cpp"))?);
     run("verilator", verilator.current_dir(&rtl))?;
-    std::fs::write(&stamp, sources).map_err(|source| Error::Io { path: stamp.display().to_string(), source })?;
+    std::fs::write(&stamp, sources)
+        .map_err(|source| Error::Io { path: stamp.display().to_string(), source })?;
     Ok(program)
 }
 

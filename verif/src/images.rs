@@ -27,7 +27,12 @@ pub fn check_images(build: &BuildDir, design: &Design) -> (Option<ImageFault>, u
 
 fn check(build: &BuildDir, image: &Image) -> Option<ImageFault> {
     let fault = |line: usize, problem: String| {
-        Some(ImageFault { file: format!("rtl/mem/{}", image.file), kernel: image.node.clone(), line, problem })
+        Some(ImageFault {
+            file: format!("rtl/mem/{}", image.file),
+            kernel: image.node.clone(),
+            line,
+            problem,
+        })
     };
     let text = match std::fs::read_to_string(build.mem().join(&image.file)) {
         Ok(text) => text,
@@ -45,9 +50,13 @@ fn check(build: &BuildDir, image: &Image) -> Option<ImageFault> {
         let lane = (0..image.lanes).find(|&l| image.lane(line, l) != image.lane(right, l));
         let at = lane.map_or(String::new(), |l| format!(", {} {l}", image.lane_is));
         let show = |text: &str| {
-            lane.and_then(|l| image.lane(text, l)).map_or_else(|| format!("`{}`", text.trim()), |v| v.to_string())
+            lane.and_then(|l| image.lane(text, l))
+                .map_or_else(|| format!("`{}`", text.trim()), |v| v.to_string())
         };
-        return fault(word + 1, format!("{} {word}{at}: is {}, the model says {}", image.word_is, show(line), show(right)));
+        return fault(
+            word + 1,
+            format!("{} {word}{at}: is {}, the model says {}", image.word_is, show(line), show(right)),
+        );
     }
     if found != wanted {
         return fault(0, format!("has {found} words, the model says {wanted}"));

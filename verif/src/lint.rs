@@ -1,5 +1,6 @@
 //! Three tools read the Verilog, each with its warnings as errors.
 
+use std::fmt::Write;
 use std::process::Command;
 
 use serde::Serialize;
@@ -36,18 +37,26 @@ pub fn lint(build: &BuildDir) -> Result<LintReport, Error> {
     for file in &files {
         let module = file.trim_end_matches(".v");
         let tools: [(&'static str, Vec<String>); 2] = [
-            ("verilator", words(&format!("--lint-only -Wall --language 1364-2005 -y . --top-module {module} {file}"))),
+            (
+                "verilator",
+                words(&format!("--lint-only -Wall --language 1364-2005 -y . --top-module {module} {file}")),
+            ),
             ("iverilog", words(&format!("-g2005 -Wall -t null -y . -s {module} {file}"))),
         ];
         for (program, arguments) in tools {
-            judge(program, module, run(program, Command::new(program).args(&arguments).current_dir(&rtl)), &mut complaints)?;
+            judge(
+                program,
+                module,
+                run(program, Command::new(program).args(&arguments).current_dir(&rtl)),
+                &mut complaints,
+            )?;
         }
     }
     // One process reads all files once; every module is elaborated by itself.
     let mut script = format!("read_verilog {}; design -save all;", files.join(" "));
     for file in &files {
         let module = file.trim_end_matches(".v");
-        script.push_str(&format!(" design -load all; hierarchy -check -top {module}; proc; check -assert;"));
+        let _ = write!(script, " design -load all; hierarchy -check -top {module}; proc; check -assert;");
     }
     let yosys = run("yosys", Command::new("yosys").args(["-q", "-p", &script]).current_dir(&rtl));
     judge("yosys", "all", yosys, &mut complaints)?;

@@ -8,7 +8,8 @@ use crate::Error;
 /// Runs a command to its end; its output, both streams together, when it succeeds.
 pub(crate) fn run(program: &str, command: &mut Command) -> Result<String, Error> {
     let output = command.stdin(Stdio::null()).output().map_err(|e| start_error(program, &e))?;
-    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let text =
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     if output.status.success() {
         Ok(text)
     } else {
@@ -36,7 +37,7 @@ pub(crate) fn verilog_in(folder: &Path) -> Result<Vec<String>, Error> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(read)? {
         let name = entry.map_err(read)?.file_name().to_string_lossy().into_owned();
-        if name.ends_with(".v") {
+        if Path::new(&name).extension().is_some_and(|e| e == "v") {
             files.push(name);
         }
     }

@@ -43,7 +43,7 @@ pub fn windows(design: &Design, count: usize, traced: &[Vec<u8>], seed: u64) -> 
     let mut random = Random::new(seed);
     while all.len() < count {
         let mut next: Vec<u8> = (0..history * segments).map(|_| random.word() as u8 & top).collect();
-        if let Some(last) = all.last().filter(|_| random.word() % 2 == 0) {
+        if let Some(last) = all.last().filter(|_| random.word().is_multiple_of(2)) {
             let kept = (history - 1) * segments;
             next[..kept].copy_from_slice(&last[segments..]);
         }

@@ -62,8 +62,17 @@ fn nearest_encoders_match() {
 
 #[test]
 fn smallest_and_widest_entries_match() {
-    let network =
-        NetworkConfig { history: 1, segments: 1, pool: Pool::Last, dim: 4, heads: 1, head_dim: 1, hidden: 1, outputs: 2, ..dart() };
+    let network = NetworkConfig {
+        history: 1,
+        segments: 1,
+        pool: Pool::Last,
+        dim: 4,
+        heads: 1,
+        head_dim: 1,
+        hidden: 1,
+        outputs: 2,
+        ..dart()
+    };
     Build::random(&network, spec(EncoderKind::Tree, 2, 1, 32), 5).prove(50);
     Build::random(&small(), spec(EncoderKind::L2, 2, 3, 32), 6).prove(50);
 }

@@ -1,5 +1,5 @@
 //! Random shapes: each lints, simulates and matches. `TABLEWRIGHT_SHAPES=N` makes it a campaign (`make shapes`).
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 mod support;
 

@@ -46,14 +46,7 @@ pub(crate) struct Training {
 
 impl Default for Training {
     fn default() -> Self {
-        Self {
-            epochs: 20,
-            batch: 256,
-            lr: 0.003,
-            weight_decay: 0.01,
-            patience: 6,
-            max_windows: None,
-        }
+        Self { epochs: 20, batch: 256, lr: 0.003, weight_decay: 0.01, patience: 6, max_windows: None }
     }
 }
 
@@ -112,11 +105,7 @@ impl Tables {
         };
         Options {
             spec,
-            kernels: self
-                .kernels
-                .iter()
-                .map(|(name, kernel)| (name.clone(), own(kernel)))
-                .collect(),
+            kernels: self.kernels.iter().map(|(name, kernel)| (name.clone(), own(kernel))).collect(),
             samples: self.samples.unwrap_or(usual.samples),
             encoder_samples: self.encoder_samples.unwrap_or(usual.encoder_samples),
             valid_samples: self.valid_samples.unwrap_or(usual.valid_samples),
@@ -135,15 +124,9 @@ pub(crate) fn text(name: &str) -> Result<(String, String), Failure> {
     let path = Path::new(name);
     if !path.exists() {
         let presets = PRESETS.map(|(preset, _)| preset).join(", ");
-        return Err(Failure::UnknownConfig {
-            name: name.into(),
-            presets,
-        });
+        return Err(Failure::UnknownConfig { name: name.into(), presets });
     }
-    let text = fs::read_to_string(path).map_err(|reason| Failure::Read {
-        path: path.into(),
-        reason,
-    })?;
+    let text = fs::read_to_string(path).map_err(|reason| Failure::Read { path: path.into(), reason })?;
     Ok((name.to_owned(), text))
 }
 
@@ -151,18 +134,13 @@ impl Config {
     /// A preset by name, or a TOML file by path.
     pub(crate) fn load(name: &str) -> Result<Self, Failure> {
         let (origin, text) = text(name)?;
-        let short = Path::new(name)
-            .file_name()
-            .map_or_else(|| name.into(), |n| n.to_string_lossy().into_owned());
+        let short =
+            Path::new(name).file_name().map_or_else(|| name.into(), |n| n.to_string_lossy().into_owned());
         Self::parse(short, &origin, &text)
     }
 
     fn parse(name: String, origin: &str, text: &str) -> Result<Self, Failure> {
-        let fail = |line, problem| Failure::Config {
-            config: origin.to_owned(),
-            line,
-            problem,
-        };
+        let fail = |line, problem| Failure::Config { config: origin.to_owned(), line, problem };
         let file: File = read(text).map_err(|(line, problem)| fail(line, problem))?;
         let config = Self {
             name,
@@ -190,14 +168,7 @@ impl Config {
         if let Err(error) = self.tables.check(&self.network) {
             return Some(table_field(&error));
         }
-        let Training {
-            epochs,
-            batch,
-            lr,
-            weight_decay,
-            patience,
-            max_windows,
-        } = self.training;
+        let Training { epochs, batch, lr, weight_decay, patience, max_windows } = self.training;
         let bad = |field: &str, value: String, allowed: &str| {
             Some((
                 vec!["training".into(), field.to_owned()],
@@ -228,34 +199,18 @@ impl Config {
 
 /// Where the options say what the tabularizer refuses.
 fn table_field(error: &TableError) -> (Vec<String>, String) {
-    let own = |parts: &[&str]| {
-        ["tables"]
-            .iter()
-            .chain(parts)
-            .map(|&part| part.to_owned())
-            .collect::<Vec<_>>()
-    };
+    let own =
+        |parts: &[&str]| ["tables"].iter().chain(parts).map(|&part| part.to_owned()).collect::<Vec<_>>();
     match error {
-        TableError::Option {
-            field,
-            value,
-            low,
-            high,
-        } => (
-            own(&[field]),
-            format!("tables.{field} is {value}, allowed are {low} to {high}"),
-        ),
+        TableError::Option { field, value, low, high } => {
+            (own(&[field]), format!("tables.{field} is {value}, allowed are {low} to {high}"))
+        }
         TableError::UnknownKernel { name, known } => {
-            let problem =
-                format!("tables.kernels has a section `{name}`, the network's kernels are {known}");
+            let problem = format!("tables.kernels has a section `{name}`, the network's kernels are {known}");
             (own(&["kernels", name]), problem)
         }
-        TableError::Prototypes { kernel, .. } => {
-            (own(&["kernels", kernel, "prototypes"]), error.to_string())
-        }
-        TableError::Subspaces { kernel, .. } => {
-            (own(&["kernels", kernel, "subspaces"]), error.to_string())
-        }
+        TableError::Prototypes { kernel, .. } => (own(&["kernels", kernel, "prototypes"]), error.to_string()),
+        TableError::Subspaces { kernel, .. } => (own(&["kernels", kernel, "subspaces"]), error.to_string()),
         TableError::Bits { kernel, .. } => (own(&["kernels", kernel, "bits"]), error.to_string()),
         other => (own(&[]), other.to_string()),
     }
@@ -263,45 +218,24 @@ fn table_field(error: &TableError) -> (Vec<String>, String) {
 
 /// Parses, or says in which line what is wrong.
 fn read(text: &str) -> Result<File, (Option<usize>, String)> {
-    const REMEDY: &str =
-        "`tablewright train --config dart --print-config` shows a whole configuration";
+    const REMEDY: &str = "`tablewright train --config dart --print-config` shows a whole configuration";
     let line = |span: Option<Range<usize>>| span.map(|span| line_at(text, span.start));
-    let deserializer = toml::Deserializer::parse(text).map_err(|error| {
-        (
-            line(error.span()),
-            format!("no TOML: {}; {REMEDY}", one_line(error.message())),
-        )
-    })?;
+    let deserializer = toml::Deserializer::parse(text)
+        .map_err(|error| (line(error.span()), format!("no TOML: {}; {REMEDY}", one_line(error.message()))))?;
     serde_path_to_error::deserialize(deserializer).map_err(|error| {
         let field = error.path().to_string();
         let reason = error.inner();
-        let place = if field == "." {
-            String::new()
-        } else {
-            format!("{field}: ")
-        };
-        (
-            line(reason.span()),
-            format!("{place}{}; {REMEDY}", one_line(reason.message())),
-        )
+        let place = if field == "." { String::new() } else { format!("{field}: ") };
+        (line(reason.span()), format!("{place}{}; {REMEDY}", one_line(reason.message())))
     })
 }
 
 fn one_line(message: &str) -> String {
-    message
-        .split('\n')
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-        .collect::<Vec<_>>()
-        .join(", ")
+    message.split('\n').map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(", ")
 }
 
 fn line_at(text: &str, offset: usize) -> usize {
-    text.bytes()
-        .take(offset)
-        .filter(|&byte| byte == b'\n')
-        .count()
-        + 1
+    text.bytes().take(offset).filter(|&byte| byte == b'\n').count() + 1
 }
 
 /// The line of a field. A kernel without a choice of its own has that of `[tables]`.
@@ -332,9 +266,7 @@ mod tests {
     fn message(old: &str, new: &str) -> String {
         let text = PRESETS[1].1;
         assert!(text.contains(old), "the preset has no `{old}`");
-        Config::parse("my.toml".into(), "my.toml", &text.replacen(old, new, 1))
-            .unwrap_err()
-            .to_string()
+        Config::parse("my.toml".into(), "my.toml", &text.replacen(old, new, 1)).unwrap_err().to_string()
     }
 
     #[test]
@@ -342,10 +274,7 @@ mod tests {
         let size = |name| {
             let config = Config::load(name).unwrap();
             let (n, spec) = (&config.network, config.tables.spec);
-            assert_eq!(
-                (n.head_dim, n.hidden, n.heads, n.outputs),
-                (n.dim, n.dim, 2, 256)
-            );
+            assert_eq!((n.head_dim, n.hidden, n.heads, n.outputs), (n.dim, n.dim, 2, 256));
             (n.layers, n.dim, spec.prototypes, spec.subspaces)
         };
         assert_eq!(size("dart-s"), (1, 16, 16, 1));
@@ -355,19 +284,10 @@ mod tests {
 
     #[test]
     fn a_kernel_takes_from_the_tables_what_it_does_not_say() {
-        let text = format!(
-            "{}\n[tables.kernels.\"layers.0.score\"]\nprototypes = 64\n",
-            PRESETS[1].1
-        );
+        let text = format!("{}\n[tables.kernels.\"layers.0.score\"]\nprototypes = 64\n", PRESETS[1].1);
         let config = Config::parse("my.toml".into(), "my.toml", &text).unwrap();
         let spec = config.tables.spec_of("layers.0.score");
-        assert_eq!(
-            spec,
-            KernelSpec {
-                prototypes: 64,
-                ..config.tables.spec
-            }
-        );
+        assert_eq!(spec, KernelSpec { prototypes: 64, ..config.tables.spec });
         assert_eq!(config.tables.spec_of("head"), config.tables.spec);
     }
 
@@ -388,17 +308,12 @@ mod tests {
                 "# [tables.kernels.\"layers.0.score\"]\n# prototypes = 64",
                 "[tables.kernels.\"layers.0.score\"]\nprototypes = 65",
             ),
-            (
-                "# [tables.kernels.\"layers.0.score\"]",
-                "[tables.kernels.\"layers.1.score\"]",
-            ),
+            ("# [tables.kernels.\"layers.0.score\"]", "[tables.kernels.\"layers.1.score\"]"),
             ("lr = 0.003", "lr = 3.0"),
             ("epochs = 20", "epochs = 0"),
             ("[network]", "[network"),
         ];
-        let all: Vec<_> = cases
-            .map(|(old, new)| format!("{new:?}\n    {}", message(old, new)))
-            .into();
+        let all: Vec<_> = cases.map(|(old, new)| format!("{new:?}\n    {}", message(old, new))).into();
         insta::assert_snapshot!(all.join("\n"));
     }
 }

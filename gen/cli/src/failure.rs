@@ -29,24 +29,13 @@ pub(crate) enum Failure {
     Empty { path: PathBuf, wanted: &'static str },
     /// A file of no known kind.
     #[error("`{}` is not known: it looks like {looks}; give {wanted}", path.display())]
-    Unknown {
-        path: PathBuf,
-        looks: String,
-        wanted: &'static str,
-    },
+    Unknown { path: PathBuf, looks: String, wanted: &'static str },
     /// A good file in the wrong place.
     #[error("`{}` is {is}; give {wanted}", path.display())]
-    Instead {
-        path: PathBuf,
-        is: String,
-        wanted: &'static str,
-    },
+    Instead { path: PathBuf, is: String, wanted: &'static str },
     /// A place that cannot take the output.
     #[error("`{}` cannot be written: {problem}", path.display())]
-    Place {
-        path: PathBuf,
-        problem: &'static str,
-    },
+    Place { path: PathBuf, problem: &'static str },
     /// Writing failed.
     #[error("`{}` cannot be written: {reason}; nothing was left behind, check the directory and the free space", path.display())]
     Write { path: PathBuf, reason: io::Error },

@@ -43,21 +43,16 @@ impl GoldenPool {
         let node = self.logits;
         let each = windows.len().div_ceil(self.goldens.len()).max(1);
         let mut all = vec![0; windows.len() * outputs];
-        let shares = windows
-            .par_chunks(each)
-            .zip(all.par_chunks_mut(each * outputs));
-        self.goldens
-            .par_iter_mut()
-            .zip(shares)
-            .for_each(|(golden, (windows, logits))| {
-                let mut row = Vec::with_capacity(outputs);
-                for (window, slot) in windows.iter().zip(logits.chunks_exact_mut(outputs)) {
-                    golden.run(window);
-                    row.clear();
-                    golden.extend_with(node, &mut row);
-                    slot.copy_from_slice(&row);
-                }
-            });
+        let shares = windows.par_chunks(each).zip(all.par_chunks_mut(each * outputs));
+        self.goldens.par_iter_mut().zip(shares).for_each(|(golden, (windows, logits))| {
+            let mut row = Vec::with_capacity(outputs);
+            for (window, slot) in windows.iter().zip(logits.chunks_exact_mut(outputs)) {
+                golden.run(window);
+                row.clear();
+                golden.extend_with(node, &mut row);
+                slot.copy_from_slice(&row);
+            }
+        });
         all
     }
 }
@@ -73,11 +68,7 @@ pub(crate) fn f1_of_floats(
     for start in (0..part.len()).step_by(BATCH) {
         let end = (start + BATCH).min(part.len());
         let logits = evaluator.logits(part.windows.slice(s![start..end, .., ..]));
-        let found = counts(
-            logits.view(),
-            part.labels.slice(s![start..end, ..]),
-            threshold,
-        );
+        let found = counts(logits.view(), part.labels.slice(s![start..end, ..]), threshold);
         sum.hits += found.hits;
         sum.predicted += found.predicted;
         sum.positives += found.positives;
@@ -87,11 +78,7 @@ pub(crate) fn f1_of_floats(
 }
 
 /// Micro-F1 of a design, which has its threshold in itself; `progress` hears of every window done.
-pub(crate) fn f1_of_design(
-    design: &Design,
-    part: &Dataset,
-    mut progress: impl FnMut(usize),
-) -> f64 {
+pub(crate) fn f1_of_design(design: &Design, part: &Dataset, mut progress: impl FnMut(usize)) -> f64 {
     let mut pool = GoldenPool::new(design);
     let mut sum = Confusion::default();
     // In the order of the rows, which `run` of the golden model needs contiguous.
@@ -99,20 +86,13 @@ pub(crate) fn f1_of_design(
     let labels = part.labels.as_standard_layout();
     let mut label_rows = labels.axis_iter(Axis(0));
     let rows: Vec<&[u8]> = windows.as_slice().map_or_else(Vec::new, |all| {
-        all.chunks_exact(design.network.history * design.network.segments)
-            .collect()
+        all.chunks_exact(design.network.history * design.network.segments).collect()
     });
     let mut done = 0;
     for batch in rows.chunks(BATCH) {
         let logits = pool.logits(batch);
-        for (row, label) in logits
-            .chunks_exact(design.network.outputs)
-            .zip(&mut label_rows)
-        {
-            sum.add_bitmaps(
-                &bitmap(row, pool.threshold()),
-                label.as_slice().unwrap_or_default(),
-            );
+        for (row, label) in logits.chunks_exact(design.network.outputs).zip(&mut label_rows) {
+            sum.add_bitmaps(&bitmap(row, pool.threshold()), label.as_slice().unwrap_or_default());
         }
         done += batch.len();
         progress(done);

@@ -11,12 +11,7 @@ use crate::failure::Failure;
 /// Refuses a place that cannot take a file, before minutes of work are spent on its contents. `inputs` may not be
 /// written over.
 pub(crate) fn check_place(path: &Path, inputs: &[&Path]) -> Result<(), Failure> {
-    let refuse = |problem| {
-        Err(Failure::Place {
-            path: path.into(),
-            problem,
-        })
-    };
+    let refuse = |problem| Err(Failure::Place { path: path.into(), problem });
     if path.is_dir() {
         return refuse("it is a directory; give the path of a file in it");
     }
@@ -27,11 +22,7 @@ pub(crate) fn check_place(path: &Path, inputs: &[&Path]) -> Result<(), Failure> 
         return refuse("its directory does not exist; make it first");
     }
     let place = path.canonicalize().ok();
-    if place.is_some()
-        && inputs
-            .iter()
-            .any(|input| input.canonicalize().ok() == place)
-    {
+    if place.is_some() && inputs.iter().any(|input| input.canonicalize().ok() == place) {
         return refuse("it is also an input of this command; give another path");
     }
     Ok(())
@@ -40,9 +31,7 @@ pub(crate) fn check_place(path: &Path, inputs: &[&Path]) -> Result<(), Failure> 
 /// The directory of a path.
 pub(crate) fn folder(path: &Path) -> &Path {
     // `parent` of a bare file name is the empty path, which names no directory.
-    path.parent()
-        .filter(|parent| *parent != Path::new(""))
-        .unwrap_or(Path::new("."))
+    path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."))
 }
 
 /// A file being written beside its place.
@@ -66,14 +55,8 @@ impl NewFile {
         let file = builder
             .tempfile_in(folder(path))
             // The kind alone: the message of `tempfile` names a file that nobody asked for.
-            .map_err(|error| Failure::Write {
-                path: path.into(),
-                reason: error.kind().into(),
-            })?;
-        Ok(Self {
-            path: path.into(),
-            file: BufWriter::new(file),
-        })
+            .map_err(|error| Failure::Write { path: path.into(), reason: error.kind().into() })?;
+        Ok(Self { path: path.into(), file: BufWriter::new(file) })
     }
 
     /// Writes by `write`, naming this file if that fails.
@@ -81,22 +64,14 @@ impl NewFile {
         &mut self,
         write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
     ) -> Result<(), Failure> {
-        write(&mut self.file).map_err(|reason| Failure::Write {
-            path: self.path.clone(),
-            reason,
-        })
+        write(&mut self.file).map_err(|reason| Failure::Write { path: self.path.clone(), reason })
     }
 
     /// Puts the file at its place.
     pub(crate) fn finish(self) -> Result<(), Failure> {
         let Self { path, file } = self;
-        let fail = |reason| Failure::Write {
-            path: path.clone(),
-            reason,
-        };
-        let file = file
-            .into_inner()
-            .map_err(|error| fail(error.into_error()))?;
+        let fail = |reason| Failure::Write { path: path.clone(), reason };
+        let file = file.into_inner().map_err(|error| fail(error.into_error()))?;
         file.as_file().sync_all().map_err(fail)?;
         file.persist(&path).map_err(|error| fail(error.error))?;
         Ok(())

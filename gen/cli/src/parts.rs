@@ -25,10 +25,7 @@ pub(crate) struct Labels<'a> {
 impl Labels<'_> {
     /// All labelled windows of a trace and their split by time.
     pub(crate) fn split(&self, trace: &Trace) -> Result<(Dataset, Split), Error> {
-        let options = DatasetOptions {
-            page_bits: self.page_bits,
-            ..DatasetOptions::default()
-        };
+        let options = DatasetOptions { page_bits: self.page_bits, ..DatasetOptions::default() };
         let dataset = Dataset::from_trace_with(trace, self.network, self.input, &options)?;
         let split = Split::by_time(&dataset, self.input.lookahead, Fractions::default())?;
         Ok((dataset, split))
@@ -37,11 +34,7 @@ impl Labels<'_> {
 
 impl Parts {
     /// Cuts a trace; at most `max` windows are kept to learn from and a quarter as many to choose on.
-    pub(crate) fn of(
-        trace: &Trace,
-        labels: &Labels<'_>,
-        max: Option<usize>,
-    ) -> Result<Self, Error> {
+    pub(crate) fn of(trace: &Trace, labels: &Labels<'_>, max: Option<usize>) -> Result<Self, Error> {
         let (all, split) = labels.split(trace)?;
         let max = max.unwrap_or(usize::MAX);
         Ok(Self {
@@ -57,30 +50,15 @@ impl Parts {
         let dataset = Dataset {
             windows: concatenate(Axis(0), &[train.windows.view(), valid.windows.view()])?,
             labels: concatenate(Axis(0), &[train.labels.view(), valid.labels.view()])?,
-            current: train
-                .current
-                .iter()
-                .chain(&valid.current)
-                .copied()
-                .collect(),
+            current: train.current.iter().chain(&valid.current).copied().collect(),
             ..*train
         };
         let (middle, end) = (train.len(), dataset.len());
-        Ok((
-            dataset,
-            Split {
-                train: 0..middle,
-                valid: middle..end,
-                test: end..end,
-            },
-        ))
+        Ok((dataset, Split { train: 0..middle, valid: middle..end, test: end..end }))
     }
 }
 
 /// A part as the tabularizer takes it.
 pub(crate) fn data(part: &Dataset) -> Data<'_> {
-    Data {
-        windows: part.windows.view(),
-        labels: part.labels.view(),
-    }
+    Data { windows: part.windows.view(), labels: part.labels.view() }
 }

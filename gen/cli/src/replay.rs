@@ -68,11 +68,7 @@ pub(crate) fn replay(
 ) -> Result<Replayed, Failure> {
     let (network, input) = (&design.network, &design.input);
     let (range, outputs) = (scope.accesses.clone(), network.outputs);
-    let blocks: Vec<u64> = trace
-        .accesses
-        .iter()
-        .map(|access| access.address >> input.block_bits)
-        .collect();
+    let blocks: Vec<u64> = trace.accesses.iter().map(|access| access.address >> input.block_bits).collect();
     let labeller = Labeller::new(outputs, input, scope.page_bits);
     let tokens = Tokens::of(trace, design);
     let mut pool = GoldenPool::new(design);
@@ -101,9 +97,7 @@ pub(crate) fn replay(
             for contestant in &mut contestants {
                 let targets = contestant.simple.access(block);
                 if counts {
-                    contestant
-                        .evaluation
-                        .predicted(&bitmap_of(block, &targets, outputs), &label);
+                    contestant.evaluation.predicted(&bitmap_of(block, &targets, outputs), &label);
                 }
                 contestant.evaluation.access(block, &targets);
             }
@@ -126,10 +120,7 @@ pub(crate) fn replay(
     Ok(Replayed {
         model: evaluation.report(),
         windows,
-        baselines: contestants
-            .into_iter()
-            .map(|c| (c.name, c.evaluation.report()))
-            .collect(),
+        baselines: contestants.into_iter().map(|c| (c.name, c.evaluation.report())).collect(),
     })
 }
 
@@ -142,21 +133,14 @@ fn contestants(degree: usize, lookahead: usize) -> Vec<Contestant> {
     }
     all.push(("best-offset".to_owned(), Simple::BestOffset(Box::default())));
     all.into_iter()
-        .map(|(name, simple)| Contestant {
-            name,
-            simple,
-            evaluation: Evaluation::new(lookahead),
-        })
+        .map(|(name, simple)| Contestant { name, simple, evaluation: Evaluation::new(lookahead) })
         .collect()
 }
 
 /// Prefetched blocks as the bitmap that a model would have predicted; what is out of its range is left out.
 fn bitmap_of(block: u64, targets: &[u64], outputs: usize) -> Vec<u8> {
     let mut bits = vec![0; outputs.div_ceil(8)];
-    for output in targets
-        .iter()
-        .filter_map(|t| output_of_delta(t.wrapping_sub(block) as i64, outputs))
-    {
+    for output in targets.iter().filter_map(|t| output_of_delta(t.wrapping_sub(block) as i64, outputs)) {
         bits[output / 8] |= 1 << (output % 8);
     }
     bits
@@ -174,18 +158,10 @@ impl Tokens {
         let (network, input) = (&design.network, &design.input);
         let segmenter = Segmenter::new(network, input);
         let mut bytes = vec![0; trace.accesses.len() * network.segments];
-        for (access, token) in trace
-            .accesses
-            .iter()
-            .zip(bytes.chunks_exact_mut(network.segments))
-        {
+        for (access, token) in trace.accesses.iter().zip(bytes.chunks_exact_mut(network.segments)) {
             segmenter.cut(access, token);
         }
-        Self {
-            segments: network.segments,
-            history: network.history,
-            bytes,
-        }
+        Self { segments: network.segments, history: network.history, bytes }
     }
 
     /// The window whose newest access is `at`, at least history − 1.

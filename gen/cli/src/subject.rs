@@ -30,53 +30,33 @@ impl Subject {
     /// Looks at a path; `wanted` says in errors what was hoped for.
     pub(crate) fn of(path: &Path, wanted: &'static str) -> Result<Self, Failure> {
         let metadata = fs::metadata(path).map_err(|reason| match reason.kind() {
-            io::ErrorKind::NotFound => Failure::Missing {
-                path: path.into(),
-                wanted,
-            },
-            _ => Failure::Read {
-                path: path.into(),
-                reason,
-            },
+            io::ErrorKind::NotFound => Failure::Missing { path: path.into(), wanted },
+            _ => Failure::Read { path: path.into(), reason },
         })?;
         if metadata.is_dir() {
             return if path.join(MANIFEST).is_file() {
                 Ok(Self::BuildDir)
             } else {
-                Err(Failure::Directory {
-                    path: path.into(),
-                    wanted,
-                })
+                Err(Failure::Directory { path: path.into(), wanted })
             };
         }
         if metadata.is_file() && metadata.len() == 0 {
-            return Err(Failure::Empty {
-                path: path.into(),
-                wanted,
-            });
+            return Err(Failure::Empty { path: path.into(), wanted });
         }
         match sniff(path)? {
             FileKind::Model => Ok(Self::Model),
             FileKind::Network => Ok(Self::Network),
             FileKind::OtherSafetensors => {
                 let looks = "a safetensors file of another program or a dataset".into();
-                Err(Failure::Unknown {
-                    path: path.into(),
-                    looks,
-                    wanted,
-                })
+                Err(Failure::Unknown { path: path.into(), looks, wanted })
             }
             FileKind::NotSafetensors => {
-                TraceFormat::of_file(path)
-                    .map(Self::Trace)
-                    .map_err(|error| match error {
-                        tablewright_trace::Error::NotATrace { path, looks } => Failure::Unknown {
-                            path,
-                            looks,
-                            wanted,
-                        },
-                        other => other.into(),
-                    })
+                TraceFormat::of_file(path).map(Self::Trace).map_err(|error| match error {
+                    tablewright_trace::Error::NotATrace { path, looks } => {
+                        Failure::Unknown { path, looks, wanted }
+                    }
+                    other => other.into(),
+                })
             }
         }
     }
@@ -96,11 +76,7 @@ impl Subject {
 
     /// The failure of a path that leads to this where something else is wanted.
     pub(crate) fn instead(self, path: &Path, wanted: &'static str) -> Failure {
-        Failure::Instead {
-            path: path.into(),
-            is: self.words(),
-            wanted,
-        }
+        Failure::Instead { path: path.into(), is: self.words(), wanted }
     }
 }
 
@@ -120,17 +96,9 @@ pub(crate) fn trace(path: &Path, ui: &Ui) -> Result<Trace, Failure> {
         Subject::Trace(format) => ui.detail(format_args!("{}: {format}", path.display())),
         other => return Err(other.instead(path, WANTED)),
     }
-    let bar = ui.bar(
-        "reading",
-        Unit::Bytes,
-        fs::metadata(path).map_or(0, |m| m.len()),
-    );
+    let bar = ui.bar("reading", Unit::Bytes, fs::metadata(path).map_or(0, |m| m.len()));
     let trace = Trace::load_with(path, &CacheConfig::default(), &mut |done, _| bar.at(done))?;
     drop(bar);
-    ui.detail(format_args!(
-        "{}: {} accesses reach the predictor",
-        path.display(),
-        trace.accesses.len()
-    ));
+    ui.detail(format_args!("{}: {} accesses reach the predictor", path.display(), trace.accesses.len()));
     Ok(trace)
 }

@@ -49,12 +49,7 @@ impl Trainer {
     /// Where `TABLEWRIGHT_TRAIN` says, else beside this program, else on the `PATH`.
     pub(crate) fn find() -> Result<Self, Failure> {
         if let Some(path) = env::var_os(VARIABLE).map(PathBuf::from) {
-            let looked = || {
-                format!(
-                    "{VARIABLE} says `{}`, where there is no file",
-                    path.display()
-                )
-            };
+            let looked = || format!("{VARIABLE} says `{}`, where there is no file", path.display());
             return if path.is_file() {
                 Ok(Self { path })
             } else {
@@ -62,42 +57,18 @@ impl Trainer {
             };
         }
         let file = format!("{PROGRAM}{}", env::consts::EXE_SUFFIX);
-        let beside = env::current_exe()
-            .ok()
-            .and_then(|exe| Some(exe.parent()?.to_owned()));
+        let beside = env::current_exe().ok().and_then(|exe| Some(exe.parent()?.to_owned()));
         let search = env::var_os("PATH").unwrap_or_default();
-        let mut places = beside
-            .into_iter()
-            .chain(env::split_paths(&search))
-            .map(|folder| folder.join(&file));
-        places
-            .find(|path| path.is_file())
-            .map(|path| Self { path })
-            .ok_or_else(|| Failure::TrainerMissing {
-                looked: format!(
-                    "no `{PROGRAM}` beside this program or on the PATH, and {VARIABLE} is not set"
-                ),
-            })
+        let mut places = beside.into_iter().chain(env::split_paths(&search)).map(|folder| folder.join(&file));
+        places.find(|path| path.is_file()).map(|path| Self { path }).ok_or_else(|| Failure::TrainerMissing {
+            looked: format!("no `{PROGRAM}` beside this program or on the PATH, and {VARIABLE} is not set"),
+        })
     }
 
     /// Trains; `report` is called after each epoch.
-    pub(crate) fn train(
-        &self,
-        job: &Job<'_>,
-        mut report: impl FnMut(Epoch),
-    ) -> Result<(), Failure> {
-        let Training {
-            epochs,
-            batch,
-            lr,
-            weight_decay,
-            patience,
-            max_windows: _,
-        } = job.training;
-        let start = |reason| Failure::TrainerStart {
-            path: self.path.clone(),
-            reason,
-        };
+    pub(crate) fn train(&self, job: &Job<'_>, mut report: impl FnMut(Epoch)) -> Result<(), Failure> {
+        let Training { epochs, batch, lr, weight_decay, patience, max_windows: _ } = job.training;
+        let start = |reason| Failure::TrainerStart { path: self.path.clone(), reason };
         let mut child = Command::new(&self.path)
             .arg(job.dataset)
             .arg("--output")
@@ -105,20 +76,8 @@ impl Trainer {
             .arg("--config")
             .arg(job.config)
             .args(["--name", job.name, "--format", "json"])
-            .args([
-                "--epochs",
-                &epochs.to_string(),
-                "--batch",
-                &batch.to_string(),
-                "--lr",
-                &lr.to_string(),
-            ])
-            .args([
-                "--weight-decay",
-                &weight_decay.to_string(),
-                "--patience",
-                &patience.to_string(),
-            ])
+            .args(["--epochs", &epochs.to_string(), "--batch", &batch.to_string(), "--lr", &lr.to_string()])
+            .args(["--weight-decay", &weight_decay.to_string(), "--patience", &patience.to_string()])
             .args(["--seed", &job.seed.to_string()])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -148,28 +107,20 @@ impl Trainer {
             }
         }
         let status = child.wait().map_err(start)?;
-        let complaint = complaint
-            .and_then(|thread| thread.join().ok())
-            .unwrap_or_default();
+        let complaint = complaint.and_then(|thread| thread.join().ok()).unwrap_or_default();
         if !status.success() {
             let reason = match complaint.strip_prefix("error: ").unwrap_or(&complaint) {
-                "" => format!(
-                    "{status}; if the machine ran out of memory, give a smaller --max-windows"
-                ),
+                "" => format!("{status}; if the machine ran out of memory, give a smaller --max-windows"),
                 said => said.to_owned(),
             };
             return Err(Failure::TrainerStopped { reason });
         }
         if !job.output.is_file() {
-            let reason =
-                "it ended well but left no network; build it again with `make trainer`".into();
+            let reason = "it ended well but left no network; build it again with `make trainer`".into();
             return Err(Failure::TrainerStopped { reason });
         }
         match strange {
-            Some(line) => Err(Failure::TrainerLine {
-                path: self.path.clone(),
-                line,
-            }),
+            Some(line) => Err(Failure::TrainerLine { path: self.path.clone(), line }),
             None => Ok(()),
         }
     }

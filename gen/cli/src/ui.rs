@@ -62,19 +62,15 @@ pub(crate) struct Ui {
 
 impl Ui {
     pub(crate) fn new(output: &OutputArgs) -> Self {
-        Self {
-            output: output.clone(),
-            watched: io::stderr().is_terminal(),
-        }
+        Self { output: output.clone(), watched: io::stderr().is_terminal() }
     }
 
     /// Prints the result of a command.
     pub(crate) fn print(&self, result: &impl Render) -> Result<(), Failure> {
         let text = match self.output.format {
             Format::Table => result.text(),
-            Format::Json => serde_json::to_string_pretty(result).map_err(|error| {
-                Failure::Print(io::Error::new(io::ErrorKind::InvalidData, error))
-            })?,
+            Format::Json => serde_json::to_string_pretty(result)
+                .map_err(|error| Failure::Print(io::Error::new(io::ErrorKind::InvalidData, error)))?,
         };
         self.write(&text)
     }
@@ -179,16 +175,10 @@ pub(crate) fn pairs<K: Display, V: Display>(rows: impl IntoIterator<Item = (K, V
 }
 
 /// A table with a header; the columns in `right` are numbers.
-pub(crate) fn grid(
-    header: &[&str],
-    right: &[usize],
-    rows: impl IntoIterator<Item = Vec<String>>,
-) -> String {
+pub(crate) fn grid(header: &[&str], right: &[usize], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let mut table = bare();
     table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
-    table
-        .remove_style(TableComponent::HorizontalLines)
-        .remove_style(TableComponent::MiddleIntersections);
+    table.remove_style(TableComponent::HorizontalLines).remove_style(TableComponent::MiddleIntersections);
     table.set_header(header);
     for row in rows {
         table.add_row(row);
@@ -204,18 +194,13 @@ pub(crate) fn grid(
 fn bare() -> Table {
     let mut table = Table::new();
     // Wraps at the terminal's width; in a pipe there is none, and lines stay whole.
-    table
-        .load_preset(presets::NOTHING)
-        .set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
     table
 }
 
 /// Without the padding at line ends.
 fn trimmed(table: &Table) -> String {
-    let lines: Vec<String> = table
-        .lines()
-        .map(|line| line.trim_end().to_owned())
-        .collect();
+    let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
     lines.join("\n")
 }
 

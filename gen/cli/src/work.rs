@@ -24,20 +24,10 @@ impl Work {
         let mut name = output.file_name().unwrap_or_default().to_owned();
         name.push(".work");
         let folder = output.with_file_name(name);
-        fs::create_dir_all(&folder).map_err(|reason| Failure::Write {
-            path: folder.clone(),
-            reason,
-        })?;
+        fs::create_dir_all(&folder).map_err(|reason| Failure::Write { path: folder.clone(), reason })?;
         let [dataset, config, network] =
-            ["dataset.safetensors", "config.json", "network.safetensors"]
-                .map(|file| folder.join(file));
-        Ok(Self {
-            folder,
-            dataset,
-            config,
-            network,
-            keep,
-        })
+            ["dataset.safetensors", "config.json", "network.safetensors"].map(|file| folder.join(file));
+        Ok(Self { folder, dataset, config, network, keep })
     }
 }
 

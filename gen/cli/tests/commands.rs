@@ -8,9 +8,7 @@ use common::Room;
 use serde_json::Value;
 
 fn number(value: &Value, field: &str) -> f64 {
-    value[field]
-        .as_f64()
-        .unwrap_or_else(|| panic!("no number `{field}` in {value}"))
+    value[field].as_f64().unwrap_or_else(|| panic!("no number `{field}` in {value}"))
 }
 
 #[test]
@@ -28,10 +26,7 @@ fn info_of_a_trace() {
 fn info_of_a_model() {
     let room = Room::new();
     let info = room.json("info model.safetensors");
-    assert_eq!(
-        (&info["what"], &info["name"]),
-        (&"model".into(), &"random-3".into())
-    );
+    assert_eq!((&info["what"], &info["name"]), (&"model".into(), &"random-3".into()));
     assert_eq!(info["network"]["dim"], 8);
     let kernels = info["kernels"].as_array().unwrap();
     assert_eq!(kernels.len(), 8);
@@ -41,10 +36,7 @@ fn info_of_a_model() {
         (&head["name"], &head["prototypes"], &head["subspaces"]),
         (&"head".into(), &16.into(), &2.into())
     );
-    assert_eq!(
-        (&head["entries"], &head["entry_bits"]),
-        (&1024.into(), &8192.into())
-    );
+    assert_eq!((&head["entries"], &head["entry_bits"]), (&1024.into(), &8192.into()));
     assert!(number(&info, "table_bits") >= 8192.0);
     assert!(number(&info, "encoder_bits") > 0.0);
     assert!(number(&info, "words_per_inference") > 0.0);
@@ -65,15 +57,9 @@ fn info_of_a_network() {
 fn info_of_a_build_directory() {
     let room = Room::new();
     std::fs::create_dir(room.path("build")).unwrap();
-    room.write(
-        "build/manifest.json",
-        br#"{"design": "small", "files": ["a.v", "b.v"]}"#,
-    );
+    room.write("build/manifest.json", br#"{"design": "small", "files": ["a.v", "b.v"]}"#);
     let info = room.json("info build");
-    assert_eq!(
-        (&info["what"], &info["manifest"]["design"]),
-        (&"build".into(), &"small".into())
-    );
+    assert_eq!((&info["what"], &info["manifest"]["design"]), (&"build".into(), &"small".into()));
     let text = String::from_utf8(room.run("info build").stdout).unwrap();
     assert!(text.contains("2 entries"), "{text}");
     room.write("build/manifest.json", b"{");
@@ -92,25 +78,16 @@ fn run_measures_and_writes_prefetches() {
     }
     for name in ["next-line", "next-4-lines", "best-offset"] {
         let baseline = &run["baselines"][name];
-        assert!(
-            number(baseline, "f1") > 0.0 && number(baseline, "coverage") > 0.0,
-            "{name}"
-        );
+        assert!(number(baseline, "f1") > 0.0 && number(baseline, "coverage") > 0.0, "{name}");
     }
     // The walk never turns: the next block is visited by a step of 1 or not at all, and that is 1 step of 8.
     let next = number(&run["baselines"]["next-line"], "accuracy");
     assert!((0.1..0.15).contains(&next), "next-line accuracy {next}");
     let lines = String::from_utf8(room.read("out.txt")).unwrap();
-    assert_eq!(
-        lines.lines().count() as u64,
-        run["issued"].as_u64().unwrap()
-    );
+    assert_eq!(lines.lines().count() as u64, run["issued"].as_u64().unwrap());
     for line in lines.lines() {
         let (id, address) = line.split_once(' ').unwrap();
-        let (id, address) = (
-            id.parse::<u64>().unwrap(),
-            u64::from_str_radix(address, 16).unwrap(),
-        );
+        let (id, address) = (id.parse::<u64>().unwrap(), u64::from_str_radix(address, 16).unwrap());
         // Ids count records from 1; the first with a full history is the 4th.
         assert!((4..=2000).contains(&id) && address % 64 == 0, "{line}");
     }
@@ -120,8 +97,7 @@ fn run_measures_and_writes_prefetches() {
 fn run_is_the_same_with_any_number_of_threads() {
     let room = Room::new();
     let with = |threads: &str| {
-        let mut command =
-            room.command("run model.safetensors --trace app.trace -o out.txt --format json");
+        let mut command = room.command("run model.safetensors --trace app.trace -o out.txt --format json");
         let output = command.env("RAYON_NUM_THREADS", threads).output().unwrap();
         assert_eq!(output.status.code(), Some(0));
         (output.stdout, room.read("out.txt"))
@@ -133,13 +109,8 @@ fn run_is_the_same_with_any_number_of_threads() {
 fn parts_follow_each_other() {
     let room = Room::new();
     let windows = |part: &str| {
-        let run = room.json(&format!(
-            "run model.safetensors --trace app.trace --part {part}"
-        ));
-        (
-            run["windows"].as_u64().unwrap(),
-            run["part"].as_str().unwrap().to_owned(),
-        )
+        let run = room.json(&format!("run model.safetensors --trace app.trace --part {part}"));
+        (run["windows"].as_u64().unwrap(), run["part"].as_str().unwrap().to_owned())
     };
     // 1981 windows: 60 % and 20 % less the look-ahead between the parts, and the rest.
     assert_eq!(windows("train"), (1189 - 16, "train".into()));
@@ -153,10 +124,7 @@ fn quiet_in_a_pipe() {
     let stderr = |line: &str| String::from_utf8(room.run(line).stderr).unwrap();
     assert_eq!(stderr("run model.safetensors --trace app.trace"), "");
     let physical = stderr("run model.safetensors --trace loads.txt");
-    assert!(
-        physical.starts_with("warning: loads.txt: the addresses may be physical"),
-        "{physical}"
-    );
+    assert!(physical.starts_with("warning: loads.txt: the addresses may be physical"), "{physical}");
     assert_eq!(stderr("run model.safetensors --trace loads.txt -q"), "");
     assert!(stderr("run model.safetensors --trace app.trace -v").contains("2000 accesses"));
 }
@@ -167,8 +135,8 @@ fn train_makes_a_model_that_run_agrees_with() {
     let room = Room::new();
     room.trainer("trainer", common::TRAINER);
     let before = room.files();
-    let trained = room
-        .json("train app.trace -o 7th.safetensors --config small.toml --seed 5 --max-windows 600");
+    let trained =
+        room.json("train app.trace -o 7th.safetensors --config small.toml --seed 5 --max-windows 600");
     assert_eq!(trained["windows_train"], 600);
     assert_eq!(trained["windows_valid"], 150);
     assert_eq!(trained["windows_test"], 396);
@@ -186,36 +154,20 @@ fn train_makes_a_model_that_run_agrees_with() {
     let info = room.json("info 7th.safetensors");
     let said = &info["provenance"];
     assert_eq!(said["trace"], "app.trace");
-    let command = "tablewright train app.trace -o 7th.safetensors --config small.toml --seed 5 --max-windows 600";
+    let command =
+        "tablewright train app.trace -o 7th.safetensors --config small.toml --seed 5 --max-windows 600";
     assert_eq!(said["command"], command);
     assert_eq!(said["network_made_by"], "a test");
-    let f1 = said["f1_integer_tables"]
-        .as_str()
-        .unwrap()
-        .parse::<f64>()
-        .unwrap();
+    let f1 = said["f1_integer_tables"].as_str().unwrap().parse::<f64>().unwrap();
     assert!((f1 - number(&trained, "f1_integer_tables")).abs() < 1e-6);
 
     let first = room.read("7th.safetensors");
-    let mut again = room.command("train ./app.trace -o ./7th.safetensors --config small.toml --seed 5 --max-windows 600 --keep");
-    assert_eq!(
-        again
-            .env("RAYON_NUM_THREADS", "1")
-            .output()
-            .unwrap()
-            .status
-            .code(),
-        Some(0)
+    let mut again = room.command(
+        "train ./app.trace -o ./7th.safetensors --config small.toml --seed 5 --max-windows 600 --keep",
     );
-    assert_eq!(
-        room.read("7th.safetensors"),
-        first,
-        "another number of threads made another model"
-    );
-    assert_eq!(
-        room.json("info 7th.safetensors.work/network.safetensors")["what"],
-        "network"
-    );
+    assert_eq!(again.env("RAYON_NUM_THREADS", "1").output().unwrap().status.code(), Some(0));
+    assert_eq!(room.read("7th.safetensors"), first, "another number of threads made another model");
+    assert_eq!(room.json("info 7th.safetensors.work/network.safetensors")["what"], "network");
 }
 
 #[cfg(unix)]
@@ -226,17 +178,11 @@ fn the_trainer_sees_nothing_of_the_test_part() {
     room.trainer("trainer", common::TRAINER);
     let done = room.run("train app.trace -o m.safetensors --config small.toml --keep");
     assert_eq!(done.status.code(), Some(0));
-    let (dataset, split) =
-        Dataset::load(&room.path("m.safetensors.work/dataset.safetensors")).unwrap();
+    let (dataset, split) = Dataset::load(&room.path("m.safetensors.work/dataset.safetensors")).unwrap();
     assert!(split.test.is_empty());
     assert_eq!(dataset.len(), 1189 - 16 + 396 - 16);
     // Access 3 is the first with a window; the look-ahead of no window reaches into the test part.
-    assert!(
-        dataset
-            .current
-            .iter()
-            .all(|&at| (at as usize) + 16 < 3 + 1585)
-    );
+    assert!(dataset.current.iter().all(|&at| (at as usize) + 16 < 3 + 1585));
 }
 
 #[test]

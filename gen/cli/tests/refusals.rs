@@ -79,14 +79,8 @@ fn paths() {
 fn training() {
     let room = Room::new();
     room.trainer("trainer", TRAINER);
-    room.write(
-        "wide.toml",
-        SMALL.replace("dim = 8", "dim = 800").as_bytes(),
-    );
-    room.write(
-        "other.toml",
-        SMALL.replace("dim = 8", "dims = 8").as_bytes(),
-    );
+    room.write("wide.toml", SMALL.replace("dim = 8", "dim = 800").as_bytes());
+    room.write("other.toml", SMALL.replace("dim = 8", "dims = 8").as_bytes());
     let all = refusals(
         &room,
         &[
@@ -109,31 +103,19 @@ fn trainers() {
     let room = Room::new();
     let mut all = Vec::new();
     for (name, script) in [
-        (
-            "refuses",
-            "echo 'error: --lr is 7, allowed are above 0, up to 1' >&2; exit 2",
-        ),
+        ("refuses", "echo 'error: --lr is 7, allowed are above 0, up to 1' >&2; exit 2"),
         ("dies", "kill -9 $$"),
-        (
-            "chats",
-            "cp network.safetensors m.safetensors.work/network.safetensors; echo hello",
-        ),
+        ("chats", "cp network.safetensors m.safetensors.work/network.safetensors; echo hello"),
         ("makes nothing", ""),
     ] {
         room.trainer("trainer", script);
         all.push(format!(
             "a trainer that {name}:\n{}",
-            refusals(
-                &room,
-                &["train app.trace -o m.safetensors --config small.toml"]
-            )
+            refusals(&room, &["train app.trace -o m.safetensors --config small.toml"])
         ));
     }
     std::fs::remove_file(room.path("trainer")).unwrap();
-    all.push(refusals(
-        &room,
-        &["train app.trace -o m.safetensors --config small.toml"],
-    ));
+    all.push(refusals(&room, &["train app.trace -o m.safetensors --config small.toml"]));
     insta::assert_snapshot!(all.join("\n"));
 }
 
@@ -174,24 +156,15 @@ fn output_that_goes_nowhere() {
             .stdout(stdout)
             .stderr(Stdio::piped());
         let output = command.spawn().unwrap().wait_with_output().unwrap();
-        (
-            output.status.code().unwrap(),
-            String::from_utf8(output.stderr).unwrap(),
-        )
+        (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
     };
     // A reader that has gone has seen enough.
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     assert_eq!(into(writer.into()), (0, String::new()));
-    let full = std::fs::File::options()
-        .write(true)
-        .open("/dev/full")
-        .unwrap();
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
     let (status, message) = into(full.into());
     assert_eq!(status, 2);
-    assert!(
-        message.starts_with("error: the result cannot be written to standard output: "),
-        "{message}"
-    );
+    assert!(message.starts_with("error: the result cannot be written to standard output: "), "{message}");
     assert_eq!(message.lines().count(), 1);
 }

@@ -62,7 +62,13 @@ impl IntEncoder {
     }
 
     /// Converts a float encoder of `subspaces` subspaces whose input has `format` and raw values within `bounds`.
-    pub fn quantise(encoder: &Encoder, features: usize, subspaces: usize, format: Format, bounds: Bounds) -> Self {
+    pub fn quantise(
+        encoder: &Encoder,
+        features: usize,
+        subspaces: usize,
+        format: Format,
+        bounds: Bounds,
+    ) -> Self {
         let scale = f64::from(format.frac).exp2();
         let width = format.width + u32::from(!format.signed);
         match encoder {

@@ -159,7 +159,9 @@ mod tests {
 
     #[test]
     fn widths_are_the_narrowest() {
-        for (low, high, width) in [(0, 0, 1), (-1, 0, 1), (0, 1, 2), (-2, 1, 2), (-3, 1, 3), (-128, 127, 8), (0, 128, 9)] {
+        for (low, high, width) in
+            [(0, 0, 1), (-1, 0, 1), (0, 1, 2), (-2, 1, 2), (-3, 1, 3), (-128, 127, 8), (0, 128, 9)]
+        {
             assert_eq!(Bounds { low, high }.signed_width(), width, "{low}..{high}");
         }
     }

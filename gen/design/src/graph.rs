@@ -67,7 +67,7 @@ pub enum Op {
         /// Constants of the unit.
         unit: NormUnit,
     },
-    /// Inputs: query codes, key codes (lanes head-major). Row (token, head), lane j: Σ_c table[c, q_c, k_c of token j].
+    /// Inputs: query codes, key codes (lanes head-major). Row (token, head), lane j: `Σ_c` table[c, `q_c`, `k_c` of token j].
     Scores {
         /// Pair table.
         table: IntTable,
@@ -82,14 +82,14 @@ pub enum Op {
     /// Rows become lanes and lanes rows.
     Transpose,
     /// Inputs: codes of the weights, rows (token, head); codes of the columns of V, rows head·`head_dim` + d.
-    /// Row token, lane head·`head_dim` + d: Σ_c table[c, a_c, v_c].
+    /// Row token, lane head·`head_dim` + d: `Σ_c` table[c, `a_c`, `v_c`].
     Mix {
         /// Pair table.
         table: IntTable,
         /// Heads.
         heads: usize,
     },
-    /// Inputs: a, b. a · 2^a_shift + b · 2^b_shift.
+    /// Inputs: a, b. a · `2^a_shift` + b · `2^b_shift`.
     Residual {
         /// Aligns a.
         a_shift: u32,
@@ -201,7 +201,8 @@ impl Design {
 
     /// Table words read for one inference: one per subspace, row and output of every look-up.
     pub fn words_per_inference(&self) -> u64 {
-        let words = |n: &Node| n.op.table().map_or(0, |t| t.subspaces as u64 * (n.value.rows * n.value.lanes) as u64);
+        let words =
+            |n: &Node| n.op.table().map_or(0, |t| t.subspaces as u64 * (n.value.rows * n.value.lanes) as u64);
         self.nodes.iter().map(words).sum()
     }
 

@@ -11,10 +11,10 @@ pub mod passes;
 pub mod table;
 pub mod units;
 
-pub use tablewright_model::Metric;
 pub use encoder::{IntEncoder, IntEncoderKind};
 pub use format::{Bounds, Format, Requantise};
 pub use graph::{Design, Node, NodeId, Op, Value};
 pub use lower::lower;
 pub use table::IntTable;
+pub use tablewright_model::Metric;
 pub use units::{GeluUnit, NormUnit, SoftmaxUnit};

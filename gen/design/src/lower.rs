@@ -1,4 +1,4 @@
-//! TableModel → Design: every table to integers, every wire an exact format.
+//! `TableModel` → Design: every table to integers, every wire an exact format.
 //!
 //! The graph is the whole reference network, all rows of all layers. What need not be computed is removed by
 //! [`crate::passes`], each pass on its own and proved by the golden model.
@@ -31,7 +31,8 @@ pub fn lower(model: &TableModel) -> Design {
     let lead = net.pool == Pool::Cls;
 
     let window = {
-        let format = Format { signed: false, width: model.input.segment_bits, frac: model.input.segment_bits as i32 };
+        let format =
+            Format { signed: false, width: model.input.segment_bits, frac: model.input.segment_bits as i32 };
         let value = Value {
             rows: net.tokens(),
             rows_per_token: 1,
@@ -51,7 +52,8 @@ pub fn lower(model: &TableModel) -> Design {
         Pool::Mean => b.sum_rows("pool", x),
     };
     // The sum of n rows is n times their mean: the normalisation divides that out, its eps grows by n².
-    let eps = if net.pool == Pool::Mean { net.norm_eps * (net.tokens() as f64).powi(2) } else { net.norm_eps };
+    let eps =
+        if net.pool == Pool::Mean { net.norm_eps * (net.tokens() as f64).powi(2) } else { net.norm_eps };
     let normed = b.norm("head_ln", pooled, eps);
     let logits = b.linear("head", normed, &model.head);
     let threshold = (model.threshold / (1.0 - model.threshold)).ln();
@@ -94,7 +96,14 @@ impl Builder {
 
     /// One code per group and subspace. A tree compares in the producer's own format; distances are taken on
     /// activations of the model's width.
-    fn encode(&mut self, name: &str, x: NodeId, groups: usize, encoder: &Encoder, spec: KernelSpec) -> NodeId {
+    fn encode(
+        &mut self,
+        name: &str,
+        x: NodeId,
+        groups: usize,
+        encoder: &Encoder,
+        spec: KernelSpec,
+    ) -> NodeId {
         let x = match encoder {
             Encoder::Tree { .. } => x,
             Encoder::Nearest { .. } => self.narrow(name, x, self.width, i32::MAX),
@@ -108,7 +117,7 @@ impl Builder {
     }
 
     fn lookup(&mut self, name: &str, codes: NodeId, table: &Table, bits: u32) -> NodeId {
-        let table = IntTable::quantise(table.entries.view(), table.bias.as_ref(), bits);
+        let table = IntTable::quantise(&table.entries.view(), table.bias.as_ref(), bits);
         let value = Value {
             lanes: table.outputs,
             format: Format::signed(table.sum_width(), table.frac),
@@ -291,9 +300,18 @@ impl Builder {
     fn threshold(&mut self, name: &str, logits: NodeId, logit: f64) -> NodeId {
         let value = self.value(logits);
         let raw = (logit * f64::from(value.format.frac).exp2()).ceil();
-        let threshold = if raw > value.bounds.high as f64 { value.bounds.high + 1 } else { (raw as i64).max(value.bounds.low) };
+        let threshold = if raw > value.bounds.high as f64 {
+            value.bounds.high + 1
+        } else {
+            (raw as i64).max(value.bounds.low)
+        };
         let format = Format::bits(1);
-        self.push(name, Op::Threshold { threshold }, vec![logits], Value { format, bounds: format.bounds(), ..value })
+        self.push(
+            name,
+            Op::Threshold { threshold },
+            vec![logits],
+            Value { format, bounds: format.bounds(), ..value },
+        )
     }
 }
 
@@ -309,5 +327,5 @@ fn pair_table(table: &ndarray::Array3<f32>, bits: u32) -> IntTable {
     let rows: Vec<f32> = table.iter().copied().collect();
     let flat = ndarray::Array3::from_shape_vec((c, left * right, 1), rows)
         .unwrap_or_else(|_| unreachable!("the same number of entries"));
-    IntTable::quantise(flat.view(), None, bits)
+    IntTable::quantise(&flat.view(), None, bits)
 }

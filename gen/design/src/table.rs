@@ -39,13 +39,14 @@ pub struct IntTable {
 
 impl IntTable {
     /// Quantises float entries `[C, rows, outputs]`, folding the bias into the first subspace where it costs no range.
-    pub fn quantise(entries: ArrayView3<'_, f32>, bias: Option<&Array1<f32>>, bits: u32) -> Self {
+    pub fn quantise(entries: &ArrayView3<'_, f32>, bias: Option<&Array1<f32>>, bits: u32) -> Self {
         let (subspaces, rows, outputs) = entries.dim();
         let mut float: Array3<f64> = entries.mapv(f64::from);
         let magnitude = |c: usize, table: &Array3<f64>| {
             table.index_axis(ndarray::Axis(0), c).iter().fold(0.0_f64, |m, v| m.max(v.abs()))
         };
-        let wanted: Vec<Option<i32>> = (0..subspaces).map(|c| frac_for(magnitude(c, &float), bits).map(|f| f.min(MAX_FRAC))).collect();
+        let wanted: Vec<Option<i32>> =
+            (0..subspaces).map(|c| frac_for(magnitude(c, &float), bits).map(|f| f.min(MAX_FRAC))).collect();
         let coarsest = wanted.iter().flatten().copied().min().unwrap_or(0);
         let fracs: Vec<i32> =
             wanted.iter().map(|f| f.map_or(coarsest, |f| f.min(coarsest + FRAC_SPREAD))).collect();
@@ -56,7 +57,9 @@ impl IntTable {
                 let moved = float.index_axis(ndarray::Axis(0), c);
                 let limit = ((1_i64 << (bits - 1)) - 1) as f64;
                 moved.outer_iter().all(|row| {
-                    row.iter().zip(bias).all(|(v, b)| ((v + f64::from(*b)) * f64::from(fracs[c]).exp2()).round().abs() <= limit)
+                    row.iter().zip(bias).all(|(v, b)| {
+                        ((v + f64::from(*b)) * f64::from(fracs[c]).exp2()).round().abs() <= limit
+                    })
                 })
             })
         });
@@ -74,8 +77,19 @@ impl IntTable {
         for (c, plane) in float.outer_iter().enumerate() {
             raw.extend(plane.iter().map(|&v| to_raw(v, fracs[c]) as i32));
         }
-        let bias: Option<Vec<i64>> = separate.map(|b| b.iter().map(|&v| to_raw(f64::from(v), frac)).collect());
-        let mut table = Self { subspaces, rows, outputs, bits, entries: raw, shifts, bias, frac, bounds: Bounds::point(0) };
+        let bias: Option<Vec<i64>> =
+            separate.map(|b| b.iter().map(|&v| to_raw(f64::from(v), frac)).collect());
+        let mut table = Self {
+            subspaces,
+            rows,
+            outputs,
+            bits,
+            entries: raw,
+            shifts,
+            bias,
+            frac,
+            bounds: Bounds::point(0),
+        };
         table.bounds = table.sum_bounds();
         table
     }
@@ -126,7 +140,7 @@ mod tests {
 
     #[test]
     fn each_subspace_has_its_own_scale() {
-        let t = IntTable::quantise(arr3(&[[[1.0], [-0.5]], [[0.2], [0.1]]]).view(), None, 8);
+        let t = IntTable::quantise(&arr3(&[[[1.0], [-0.5]], [[0.2], [0.1]]]).view(), None, 8);
         // 1.0 needs 2^6 within 127; 0.2 would allow 2^9, within the spread of 3.
         assert_eq!(t.shifts, vec![3, 0]);
         assert_eq!(t.frac, 9);
@@ -137,19 +151,19 @@ mod tests {
     #[test]
     fn a_bias_is_folded_only_where_it_costs_no_range() {
         let table = arr3(&[[[1.9_f32], [1.0]], [[0.3], [-0.3]]]);
-        let folds = IntTable::quantise(table.view(), Some(&arr1(&[-0.5])), 8);
+        let folds = IntTable::quantise(&table.view(), Some(&arr1(&[-0.5])), 8);
         assert_eq!(folds.bias, None);
         assert_eq!(folds.entries[0], 90, "(1.9 - 0.5) * 64, rounded");
-        let stays = IntTable::quantise(table.view(), Some(&arr1(&[50.0])), 8);
+        let stays = IntTable::quantise(&table.view(), Some(&arr1(&[50.0])), 8);
         let frac = stays.frac;
         assert_eq!(stays.bias, Some(vec![50 << frac]));
     }
 
     #[test]
     fn an_empty_subspace_costs_nothing() {
-        let t = IntTable::quantise(arr3(&[[[0.0], [0.0]], [[0.5], [0.25]]]).view(), None, 4);
+        let t = IntTable::quantise(&arr3(&[[[0.0], [0.0]], [[0.5], [0.25]]]).view(), None, 4);
         assert_eq!(t.bounds.low, 4 >> 1);
-        let zero = IntTable::quantise(arr3(&[[[0.0], [0.0]]]).view(), None, 4);
+        let zero = IntTable::quantise(&arr3(&[[[0.0], [0.0]]]).view(), None, 4);
         assert_eq!((zero.frac, zero.bounds), (0, Bounds::point(0)));
     }
 }

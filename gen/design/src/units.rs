@@ -47,7 +47,9 @@ impl NormUnit {
         // D·x and Σx each have log2 D bits more than x, their difference one more.
         let centred_width = format.width + lanes.next_power_of_two().ilog2() + 1;
         let eps = (eps * (d * d * d) as f64 * f64::from(2 * format.frac).exp2()).round().max(1.0) as u64;
-        let variance = lanes as u64 * (lanes as u64 * reach / 2).pow(2) + lanes as u64 * lanes as u64 * reach.max(1) + eps;
+        let variance = lanes as u64 * (lanes as u64 * reach / 2).pow(2)
+            + lanes as u64 * lanes as u64 * reach.max(1)
+            + eps;
 
         // |y| ≤ √(D−1), times the table's relative error: (index + 1)/(index + ½) under the root, index ≥ 64.
         let largest = ((d - 1) as f64).sqrt() * (65.0_f64 / 64.5).sqrt();
@@ -59,7 +61,10 @@ impl NormUnit {
         let bound = bound_at(frac);
         let bounds = Bounds { low: -bound, high: bound };
         let rsqrt: Vec<u32> = (64..256)
-            .map(|i| ((d as f64).sqrt() / ((f64::from(i) + 0.5) / 256.0).sqrt() * f64::from(frac).exp2()).round() as u32)
+            .map(|i| {
+                ((d as f64).sqrt() / ((f64::from(i) + 0.5) / 256.0).sqrt() * f64::from(frac).exp2()).round()
+                    as u32
+            })
             .collect();
         let unit = Self {
             lanes,
@@ -118,8 +123,10 @@ impl SoftmaxUnit {
         let exponent_width = (format.width as i32 + 1 - align).max(Self::FRACTION_BITS as i32 + 2) as u32;
         let frac = width.min(12) - 2;
         let one = f64::from(frac).exp2();
-        let recip: Vec<u32> = (128..256).map(|i| (one * 256.0 / (f64::from(i) + 0.5)).round() as u32).collect();
-        let pow2: Vec<u32> = (0..128).map(|f| ((f64::from(f) / 128.0).exp2() * 512.0).round() as u32).collect();
+        let recip: Vec<u32> =
+            (128..256).map(|i| (one * 256.0 / (f64::from(i) + 0.5)).round() as u32).collect();
+        let pow2: Vec<u32> =
+            (0..128).map(|f| ((f64::from(f) / 128.0).exp2() * 512.0).round() as u32).collect();
         let largest_sum = lanes as u64 * (u64::from(pow2[127]) << Self::GUARD_BITS);
         // p ≤ a/S · 2^frac · (index + 1)/(index + ½), index ≥ 128, plus the rounding of the table and of p.
         let bound = (one * 129.0 / 128.5).ceil() as i64 + 2;
@@ -136,7 +143,7 @@ impl SoftmaxUnit {
     }
 }
 
-/// GELU as ReLU minus a bump: x·Φ(x) = max(x, 0) − |x|·Φ(−|x|), the bump even and negligible beyond 4.
+/// GELU as `ReLU` minus a bump: x·Φ(x) = max(x, 0) − |x|·Φ(−|x|), the bump even and negligible beyond 4.
 ///
 /// ```text
 /// index = |x| with 6 fraction bits (cut)             y = (max(x, 0) << lift) − (index < 256 ? bump[index] : 0)
@@ -197,16 +204,22 @@ mod tests {
 
     #[test]
     fn normal_tail_matches_known_values() {
-        for (u, tail) in [(0.0, 0.5), (1.0, 0.158_655_253_931_457_05), (2.0, 0.022_750_131_948_179_2), (4.0, 3.167_124_183_311_99e-5)] {
+        for (u, tail) in [
+            (0.0, 0.5),
+            (1.0, 0.158_655_253_931_457_05),
+            (2.0, 0.022_750_131_948_179_2),
+            (4.0, 3.167_124_183_311_99e-5),
+        ] {
             assert_abs_diff_eq!(normal_tail(u), tail, epsilon = 1e-12);
         }
     }
 
     #[test]
     fn units_are_as_wide_as_they_must_be() {
-        let (unit, format, bounds) = NormUnit::new(32, Bounds { low: -2048, high: 2047 }, Format::signed(12, 8), 1e-5, 12);
+        let (unit, format, bounds) =
+            NormUnit::new(32, Bounds { low: -2048, high: 2047 }, Format::signed(12, 8), 1e-5, 12);
         assert!(format.width <= 12, "{format}");
-        assert!(bounds.high >= (31f64.sqrt() * format.frac as f64).floor() as i64);
+        assert!(bounds.high >= (31f64.sqrt() * f64::from(format.frac)).floor() as i64);
         assert!(unit.variance_width <= 63);
         let (unit, format, _) = SoftmaxUnit::new(11, Format::signed(14, 9), 12);
         assert_eq!((unit.align, format.frac, unit.pow2[0], unit.pow2[127]), (2, 10, 512, 1018));

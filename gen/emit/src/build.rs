@@ -67,7 +67,11 @@ pub struct Origin<'a> {
 
 /// Writes a build folder: into a new folder beside it, then by renaming. An earlier build in its place is replaced; any
 /// other folder is left alone.
-pub fn write_build(out: &BuildDir, files: &BTreeMap<String, String>, origin: &Origin<'_>) -> Result<Manifest, Error> {
+pub fn write_build(
+    out: &BuildDir,
+    files: &BTreeMap<String, String>,
+    origin: &Origin<'_>,
+) -> Result<Manifest, Error> {
     let root = out.root();
     let occupied = root.exists() && std::fs::read_dir(root).map_or(true, |mut d| d.next().is_some());
     if occupied && read_manifest(root).is_err() {
@@ -78,7 +82,10 @@ pub fn write_build(out: &BuildDir, files: &BTreeMap<String, String>, origin: &Or
         _ => PathBuf::from("."),
     };
     std::fs::create_dir_all(&parent).map_err(failed(&parent))?;
-    let beside = tempfile::Builder::new().prefix(".tablewright-build-").tempdir_in(&parent).map_err(failed(&parent))?;
+    let beside = tempfile::Builder::new()
+        .prefix(".tablewright-build-")
+        .tempdir_in(&parent)
+        .map_err(failed(&parent))?;
 
     let mut hashes = BTreeMap::new();
     let texts = files.iter().map(|(path, text)| (path.as_str(), text.as_bytes()));
@@ -128,7 +135,11 @@ fn make_readable(root: &Path) {
 
 fn failed(path: &Path) -> impl FnOnce(std::io::Error) -> Error {
     let path = path.display().to_string();
-    move |source| Error::Io { path, source, remedy: "the output folder must be writable and the disk not full" }
+    move |source| Error::Io {
+        path,
+        source,
+        remedy: "the output folder must be writable and the disk not full",
+    }
 }
 
 /// SHA-256 in hexadecimal.

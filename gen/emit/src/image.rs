@@ -117,8 +117,10 @@ fn of_node(node: &Node) -> Vec<Image> {
             IntEncoderKind::Nearest { prototypes, width, .. } => (0..encoder.subspaces)
                 .map(|c| {
                     let range = encoder.range(c);
-                    let values =
-                        prototypes.chunks(encoder.features).flat_map(|p| p[range.clone()].iter().copied()).collect();
+                    let values = prototypes
+                        .chunks(encoder.features)
+                        .flat_map(|p| p[range.clone()].iter().copied())
+                        .collect();
                     let name = format!("prototypes{c}");
                     let what = format!("subspace {c}, prototype");
                     image(&name, &what, "feature", *width, range.len(), true, values)
@@ -126,16 +128,34 @@ fn of_node(node: &Node) -> Vec<Image> {
                 .collect(),
         },
         Op::Position { constants, .. } => {
-            vec![image("constants", "row", "lane", node.value.format.width, node.value.lanes, true, constants.clone())]
+            vec![image(
+                "constants",
+                "row",
+                "lane",
+                node.value.format.width,
+                node.value.lanes,
+                true,
+                constants.clone(),
+            )]
         }
         Op::Norm { unit } => {
-            vec![image("gain", "reciprocal square root", "value", unit.rsqrt_width, 1, false, unsigned(&unit.rsqrt))]
+            vec![image(
+                "gain",
+                "reciprocal square root",
+                "value",
+                unit.rsqrt_width,
+                1,
+                false,
+                unsigned(&unit.rsqrt),
+            )]
         }
         Op::Softmax { unit } => vec![
             image("power", "power of two", "value", 10, 1, false, unsigned(&unit.pow2)),
             image("recip", "reciprocal", "value", unit.recip_width, 1, false, unsigned(&unit.recip)),
         ],
-        Op::Gelu { unit } => vec![image("bump", "bump", "value", unit.bump_width, 1, false, unsigned(&unit.bump))],
+        Op::Gelu { unit } => {
+            vec![image("bump", "bump", "value", unit.bump_width, 1, false, unsigned(&unit.bump))]
+        }
         Op::Window { .. }
         | Op::Requantise { .. }
         | Op::Transpose

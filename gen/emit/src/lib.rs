@@ -38,7 +38,9 @@ pub enum Error {
         remedy: &'static str,
     },
     /// A folder that is no build.
-    #[error("{0}: no build directory (it has no manifest.json); make one with `tablewright build MODEL -o BUILD_DIR`")]
+    #[error(
+        "{0}: no build directory (it has no manifest.json); make one with `tablewright build MODEL -o BUILD_DIR`"
+    )]
     NoBuild(String),
     /// A damaged or foreign manifest.
     #[error("{path}: {problem}; build again with `tablewright build`")]

@@ -49,7 +49,10 @@ pub fn read_manifest(build: &Path) -> Result<Manifest, Error> {
     let wrong = |problem: String| Error::Manifest { path: path.display().to_string(), problem };
     let manifest: Manifest = serde_json::from_str(&text).map_err(|e| wrong(e.to_string()))?;
     if manifest.version != VERSION {
-        return Err(wrong(format!("version {} where this program writes and reads {VERSION}", manifest.version)));
+        return Err(wrong(format!(
+            "version {} where this program writes and reads {VERSION}",
+            manifest.version
+        )));
     }
     Ok(manifest)
 }

@@ -80,7 +80,10 @@ pub(crate) fn stage(design: &Design, plan: &Plan, names: &Names, node: &Node, ti
             ports: owned(vec![
                 ("in_valid", "s_axis_tvalid".to_owned()),
                 ("in_ready", "s_axis_tready".to_owned()),
-                ("in_data", format!("s_axis_tdata[{}:0]", design.network.history as u64 * row_width(node) - 1)),
+                (
+                    "in_data",
+                    format!("s_axis_tdata[{}:0]", design.network.history as u64 * row_width(node) - 1),
+                ),
                 ("taken", "taken".to_owned()),
                 ("out_valid", "window_valid".to_owned()),
                 ("out_data", "window_data".to_owned()),
@@ -131,7 +134,9 @@ pub(crate) fn stage(design: &Design, plan: &Plan, names: &Names, node: &Node, ti
                 ("File", file("gain")),
             ],
         )),
-        Op::Softmax { unit } => text.instances.push(unary("tw_softmax", softmax_parameters(unit, node, &in_width(), &file))),
+        Op::Softmax { unit } => {
+            text.instances.push(unary("tw_softmax", softmax_parameters(unit, node, &in_width(), &file)));
+        }
         Op::Gelu { unit } => text.instances.push(unary(
             "tw_gelu",
             vec![
@@ -146,7 +151,8 @@ pub(crate) fn stage(design: &Design, plan: &Plan, names: &Names, node: &Node, ti
             ],
         )),
         Op::Relu => {
-            text.instances.push(unary("tw_relu", vec![("Lanes", lanes.to_string()), ("Width", width.to_string())]));
+            text.instances
+                .push(unary("tw_relu", vec![("Lanes", lanes.to_string()), ("Width", width.to_string())]));
         }
         Op::Select { row } => text.instances.push(unary(
             "tw_select",
@@ -194,7 +200,13 @@ pub(crate) fn stage(design: &Design, plan: &Plan, names: &Names, node: &Node, ti
                     ("CodeWidth", input(0).value.format.width.to_string()),
                     ("Pace", timing.row_interval.to_string()),
                 ]),
-                ports: operands("query", &input(0).name, "key", &input(1).name, &format!("{}_pair", node.name)),
+                ports: operands(
+                    "query",
+                    &input(0).name,
+                    "key",
+                    &input(1).name,
+                    &format!("{}_pair", node.name),
+                ),
             };
             pair_stage(&mut text, names, node, table, sequencer);
         }
@@ -210,7 +222,13 @@ pub(crate) fn stage(design: &Design, plan: &Plan, names: &Names, node: &Node, ti
                     ("CodeWidth", input(0).value.format.width.to_string()),
                     ("Pace", timing.row_interval.to_string()),
                 ]),
-                ports: operands("weight", &input(0).name, "column", &input(1).name, &format!("{}_pair", node.name)),
+                ports: operands(
+                    "weight",
+                    &input(0).name,
+                    "column",
+                    &input(1).name,
+                    &format!("{}_pair", node.name),
+                ),
             };
             pair_stage(&mut text, names, node, table, sequencer);
         }
@@ -218,7 +236,7 @@ pub(crate) fn stage(design: &Design, plan: &Plan, names: &Names, node: &Node, ti
             module: "tw_residual".to_owned(),
             name: format!("u_{}", node.name),
             parameters: owned(vec![
-                ("Rows", node.value.rows.to_string()),
+                ("Rows", (node.value.rows as u64 * timing.room).to_string()),
                 ("Lanes", lanes.to_string()),
                 ("AWidth", in_width()),
                 ("AShift", a_shift.to_string()),
@@ -279,7 +297,10 @@ fn pair_stage(text: &mut StageText, names: &Names, node: &Node, table: &IntTable
     text.instances.push(Instance {
         module: "tw_row_collector".to_owned(),
         name: format!("u_{}", node.name),
-        parameters: owned(vec![("Lanes", node.value.lanes.to_string()), ("Width", node.value.format.width.to_string())]),
+        parameters: owned(vec![
+            ("Lanes", node.value.lanes.to_string()),
+            ("Width", node.value.format.width.to_string()),
+        ]),
         ports: ports("in", &element, &node.name),
     });
     text.generated = Some(table_module(module, node, table));
@@ -336,7 +357,11 @@ fn table_module(module: String, node: &Node, table: &IntTable) -> Generated {
         let next: Vec<Adder> = level
             .chunks(2)
             .enumerate()
-            .map(|(i, pair)| Adder { name: format!("n{depth}_{i}"), a: pair[0].clone(), b: pair.get(1).cloned() })
+            .map(|(i, pair)| Adder {
+                name: format!("n{depth}_{i}"),
+                a: pair[0].clone(),
+                b: pair.get(1).cloned(),
+            })
             .collect();
         level = next.iter().map(|a| a.name.clone()).collect();
         adders.extend(next);
@@ -418,16 +443,19 @@ fn encoder_module(
                     }
                     let nodes = encoder.prototypes() - 1;
                     let slot = 1_u32 << slot_bits;
-                    let slots: Vec<i64> = threshold[c * nodes..][..nodes].iter().map(|t| t & ((1 << width) - 1)).collect();
+                    let slots: Vec<i64> =
+                        threshold[c * nodes..][..nodes].iter().map(|t| t & ((1 << width) - 1)).collect();
                     one.thresholds = format!("{}'h{}", nodes * slot as usize, hex(&slots, slot));
-                    let keys: Vec<String> = (0..levels).rev().map(|l| format!("key_{group}_{c}_{l}")).collect();
+                    let keys: Vec<String> =
+                        (0..levels).rev().map(|l| format!("key_{group}_{c}_{l}")).collect();
                     one.keys = keys.join(", ");
                 }
                 IntEncoderKind::Nearest { .. } => {
                     used.fill(true);
                     one.features = encoder.range(c).len();
                     one.file = format!("{}_prototypes{c}.hex", node.name);
-                    one.vector = encoder.range(c).rev().map(|f| feature(group, f)).collect::<Vec<_>>().join(", ");
+                    one.vector =
+                        encoder.range(c).rev().map(|f| feature(group, f)).collect::<Vec<_>>().join(", ");
                 }
             }
             encoders.push(one);

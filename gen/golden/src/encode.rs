@@ -1,8 +1,12 @@
-//! Encoders prepared for speed: thresholds and prototypes by subspace.
+//! Encoders prepared for speed: trees descend for sixteen vectors side by side.
 
-use tablewright_design::{IntEncoder, IntEncoderKind};
+use tablewright_design::{IntEncoder, IntEncoderKind, Metric};
 
 use crate::arithmetic::Int;
+use crate::descend::{Descend, SIDE, Tree};
+
+/// Fewer vectors than this descend one by one.
+const WORTH_IT: usize = 4;
 
 /// An encoder over one vector.
 #[derive(Debug, Clone)]
@@ -13,8 +17,17 @@ pub(crate) struct Encoder<T> {
 
 #[derive(Debug, Clone)]
 enum Subspace<T> {
-    Tree { split: Vec<usize>, threshold: Vec<T> },
-    Nearest { start: usize, features: usize, prototypes: Vec<T>, squared: bool },
+    Tree(Tree<T>),
+    Nearest(Nearest<T>),
+}
+
+#[derive(Debug, Clone)]
+struct Nearest<T> {
+    start: usize,
+    features: usize,
+    /// `[K, features]`.
+    prototypes: Vec<T>,
+    squared: bool,
 }
 
 impl<T: Int> Encoder<T> {
@@ -24,20 +37,20 @@ impl<T: Int> Encoder<T> {
             .map(|c| match &encoder.kind {
                 IntEncoderKind::Tree { split, threshold, .. } => {
                     let nodes = encoder.prototypes() - 1;
-                    Subspace::Tree {
-                        split: split[c * levels..][..levels].to_vec(),
-                        threshold: threshold[c * nodes..][..nodes].iter().map(|&t| T::of(t)).collect(),
-                    }
+                    Subspace::Tree(Tree::new(
+                        &split[c * levels..][..levels],
+                        &threshold[c * nodes..][..nodes],
+                    ))
                 }
                 IntEncoderKind::Nearest { prototypes, metric, .. } => {
                     let range = encoder.range(c);
                     let own = prototypes.chunks(encoder.features).flat_map(|p| &p[range.clone()]);
-                    Subspace::Nearest {
+                    Subspace::Nearest(Nearest {
                         start: range.start,
                         features: range.len(),
                         prototypes: own.map(|&p| T::of(p)).collect(),
-                        squared: *metric == tablewright_design::Metric::L2,
-                    }
+                        squared: *metric == Metric::L2,
+                    })
                 }
             })
             .collect();
@@ -45,44 +58,92 @@ impl<T: Int> Encoder<T> {
     }
 
     /// Codes of every vector of `features` lanes in `x`, subspaces innermost.
-    pub(crate) fn run(&self, x: &[T], codes: &mut [T]) {
-        let vectors = x.chunks_exact(self.features).zip(codes.chunks_exact_mut(self.subspaces.len()));
-        for (vector, codes) in vectors {
-            for (subspace, code) in self.subspaces.iter().zip(codes) {
-                *code = T::of(subspace.code(vector) as i64);
+    #[inline(always)]
+    pub(crate) fn run(&self, arch: impl Descend, x: &[T], codes: &mut [T]) {
+        let (features, stride) = (self.features, self.subspaces.len());
+        for (x, codes) in x.chunks(SIDE * features).zip(codes.chunks_mut(SIDE * stride)) {
+            let vectors = x.len() / features;
+            // Where vectors lack, the last stands in.
+            let mut starts = [0; SIDE];
+            for (i, start) in starts.iter_mut().enumerate() {
+                *start = i.min(vectors - 1) * features;
+            }
+            for (c, subspace) in self.subspaces.iter().enumerate() {
+                match subspace {
+                    Subspace::Tree(tree) if vectors >= WORTH_IT => {
+                        let found = arch.descend(tree, |feature| {
+                            let mut lanes = [T::default(); SIDE];
+                            for (lane, start) in lanes.iter_mut().zip(&starts) {
+                                *lane = x[start + feature];
+                            }
+                            lanes
+                        });
+                        store(&found, codes, c, stride);
+                    }
+                    Subspace::Tree(tree) => {
+                        for (i, start) in starts[..vectors].iter().enumerate() {
+                            codes[i * stride + c] = tree.code(&x[*start..]);
+                        }
+                    }
+                    Subspace::Nearest(nearest) => {
+                        for (i, start) in starts[..vectors].iter().enumerate() {
+                            codes[i * stride + c] = nearest.code(&x[*start..]);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Codes of every column of `x` `[features, columns]`, subspaces innermost: what [`Self::run`] gives for x
+    /// transposed. Trees alone.
+    #[inline(always)]
+    pub(crate) fn run_columns(&self, arch: impl Descend, x: &[T], codes: &mut [T]) {
+        let (columns, stride) = (x.len() / self.features, self.subspaces.len());
+        for (part, codes) in codes.chunks_mut(SIDE * stride).enumerate() {
+            for (c, subspace) in self.subspaces.iter().enumerate() {
+                let Subspace::Tree(tree) = subspace else {
+                    continue;
+                };
+                let found = arch.descend(tree, |feature| {
+                    let row = &x[feature * columns..][part * SIDE..columns];
+                    row.first_chunk().copied().unwrap_or_else(|| {
+                        let mut lanes = [T::default(); SIDE];
+                        lanes[..row.len()].copy_from_slice(row);
+                        lanes
+                    })
+                });
+                store(&found, codes, c, stride);
             }
         }
     }
 }
 
-impl<T: Int> Subspace<T> {
-    fn code(&self, x: &[T]) -> usize {
-        match self {
-            Self::Tree { split, threshold } => {
-                // Heap order: the children of i are 2i + 1 and 2i + 2.
-                let mut heap = 0;
-                for &feature in split {
-                    heap = 2 * heap + 1 + usize::from(x[feature] >= threshold[heap]);
-                }
-                heap - threshold.len()
-            }
-            Self::Nearest { start, features, prototypes, squared } => {
-                let x = &x[*start..start + features];
-                let mut best = (u64::MAX, 0);
-                for (code, prototype) in prototypes.chunks_exact(*features).enumerate() {
-                    let difference = |(x, p): (&T, &T)| (x.wide() - p.wide()).unsigned_abs();
-                    let pairs = x.iter().zip(prototype);
-                    let distance = if *squared {
-                        pairs.map(|pair| difference(pair).pow(2)).sum()
-                    } else {
-                        pairs.map(difference).sum()
-                    };
-                    if distance < best.0 {
-                        best = (distance, code);
-                    }
-                }
-                best.1
+/// Puts the codes of subspace `c` into their places.
+#[inline(always)]
+fn store<T: Int>(found: &[u32; SIDE], codes: &mut [T], c: usize, stride: usize) {
+    for (codes, &found) in codes.chunks_exact_mut(stride).zip(found) {
+        codes[c] = T::small(found as i32);
+    }
+}
+
+impl<T: Int> Nearest<T> {
+    #[inline(always)]
+    fn code(&self, x: &[T]) -> T {
+        let x = &x[self.start..][..self.features];
+        let mut best = (u64::MAX, 0);
+        for (code, prototype) in self.prototypes.chunks_exact(self.features).enumerate() {
+            let difference = |(x, p): (&T, &T)| (x.wide() - p.wide()).unsigned_abs();
+            let pairs = x.iter().zip(prototype);
+            let distance = if self.squared {
+                pairs.map(|pair| difference(pair).pow(2)).sum()
+            } else {
+                pairs.map(difference).sum()
+            };
+            if distance < best.0 {
+                best = (distance, code);
             }
         }
+        T::small(best.1 as i32)
     }
 }

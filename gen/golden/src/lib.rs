@@ -4,18 +4,28 @@
 //! Verilog can be compared at every kernel boundary. It shares the design's numbers with the Verilog and none of its
 //! code: the steps of each unit are written here from `gen/ARITHMETIC.md`.
 
+// Code is compiled for a set of vector instructions only where it is inlined into the function that names the set.
+#![allow(clippy::inline_always)]
+
 mod arithmetic;
 mod compile;
+mod descend;
 mod encode;
+mod table;
 
+use pulp::{Arch, NullaryFnOnce};
 use tablewright_design::{Design, NodeId};
 
+use arithmetic::Int;
 use compile::Program;
+use descend::{Descend, Plain};
 
 /// An interpreter of one design with room for one window's values.
 #[derive(Debug, Clone)]
 pub struct Golden {
     program: Width,
+    /// The vector instructions that this processor has, found once.
+    arch: Arch,
 }
 
 /// Values are kept in 32 bits when every format of the design fits, which twice as many lanes share a vector register.
@@ -34,7 +44,13 @@ impl Golden {
         } else {
             Width::Wide(Program::new(design))
         };
-        Self { program }
+        Self { program, arch: Arch::new() }
+    }
+
+    /// Prepares a design for the instructions that every processor has: slower, the same values. What [`Self::new`]
+    /// computes can be held against it.
+    pub fn portable(design: &Design) -> Self {
+        Self { arch: Arch::Scalar, ..Self::new(design) }
     }
 
     /// Computes every node for one window.
@@ -46,16 +62,16 @@ impl Golden {
     /// When `window` has another length.
     pub fn run(&mut self, window: &[u8]) {
         match &mut self.program {
-            Width::Narrow(p) => p.run(window),
-            Width::Wide(p) => p.run(window),
+            Width::Narrow(program) => run(self.arch, program, window),
+            Width::Wide(program) => run(self.arch, program, window),
         }
     }
 
     /// Raw values `[rows, lanes]` of a node for the window last run, appended to `out`.
     pub fn extend_with(&self, node: NodeId, out: &mut Vec<i64>) {
         match &self.program {
-            Width::Narrow(p) => out.extend(p.value(node).iter().map(|&v| i64::from(v))),
-            Width::Wide(p) => out.extend_from_slice(p.value(node)),
+            Width::Narrow(p) => p.extend_with(node, out),
+            Width::Wide(p) => p.extend_with(node, out),
         }
     }
 
@@ -64,5 +80,30 @@ impl Golden {
         let mut out = Vec::new();
         self.extend_with(node, &mut out);
         out
+    }
+}
+
+fn run<T: Int>(arch: Arch, program: &mut Program<T>, window: &[u8]) {
+    match arch {
+        #[cfg(target_arch = "x86_64")]
+        Arch::V4(simd) => simd.vectorize(Run { with: simd, program, window }),
+        other => other.dispatch(Run { with: Plain, program, window }),
+    }
+}
+
+/// A run as `pulp` takes it, compiled once for each set of vector instructions. All that is to be compiled so is
+/// `inline(always)` down from here.
+struct Run<'a, P, T> {
+    with: P,
+    program: &'a mut Program<T>,
+    window: &'a [u8],
+}
+
+impl<P: Descend, T: Int> NullaryFnOnce for Run<'_, P, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        self.program.run(self.with, self.window);
     }
 }

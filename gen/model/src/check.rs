@@ -22,8 +22,7 @@ impl TableModel {
     /// Whether the model keeps every rule of the format: limits of all fields, shapes, finite values, and splits inside
     /// their own subspaces. Loading and saving check this; whoever builds a model in memory should too.
     pub fn check(&self) -> Result<(), Error> {
-        self.problem()
-            .map_err(|problem| problem.of(format!("model `{}`", self.name)))
+        self.problem().map_err(|problem| problem.of(format!("model `{}`", self.name)))
     }
 
     /// [`Self::check`] without the name of what is checked.
@@ -31,10 +30,7 @@ impl TableModel {
         basics(&self.name, &self.network, &self.input, &self.provenance)?;
         model_fields(self.threshold, self.activation_bits)?;
         if self.layers.len() != self.network.layers {
-            return Err(Problem::Layers {
-                expected: self.network.layers,
-                found: self.layers.len(),
-            });
+            return Err(Problem::Layers { expected: self.network.layers, found: self.layers.len() });
         }
         let mut specs = Vec::new();
         for (site, kernel) in self.kernels() {
@@ -65,23 +61,16 @@ impl TableModel {
 impl Network {
     /// Whether the network keeps every rule of the format: limits of all fields, shapes, and finite values.
     pub fn check(&self) -> Result<(), Error> {
-        self.problem()
-            .map_err(|problem| problem.of(format!("network `{}`", self.name)))
+        self.problem().map_err(|problem| problem.of(format!("network `{}`", self.name)))
     }
 
     /// [`Self::check`] without the name of what is checked.
     pub(crate) fn problem(&self) -> Result<(), Problem> {
         basics(&self.name, &self.config, &self.input, &self.provenance)?;
         if self.layers.len() != self.config.layers {
-            return Err(Problem::Layers {
-                expected: self.config.layers,
-                found: self.layers.len(),
-            });
+            return Err(Problem::Layers { expected: self.config.layers, found: self.layers.len() });
         }
-        tensors(
-            &layout::of_network(&self.config),
-            &layout::views_of_network(self),
-        )
+        tensors(&layout::of_network(&self.config), &layout::views_of_network(self))
     }
 }
 
@@ -94,11 +83,7 @@ fn kind_name(kind: EncoderKind) -> &'static str {
 }
 
 fn limits(bad: Vec<String>) -> Result<(), Problem> {
-    if bad.is_empty() {
-        Ok(())
-    } else {
-        Err(Problem::Limits(bad))
-    }
+    if bad.is_empty() { Ok(()) } else { Err(Problem::Limits(bad)) }
 }
 
 /// Limits of what models and networks have in common.
@@ -110,9 +95,7 @@ pub(crate) fn basics(
 ) -> Result<(), Problem> {
     let mut bad = Vec::new();
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-';
-    if !(name.starts_with(|c: char| c.is_ascii_lowercase())
-        && name.len() <= 64
-        && name.chars().all(allowed))
+    if !(name.starts_with(|c: char| c.is_ascii_lowercase()) && name.len() <= 64 && name.chars().all(allowed))
     {
         bad.push(format!(
             "name is {name:?}, it must be 1 to 64 lower case letters, digits, `_` and `-`, a letter first"
@@ -120,14 +103,9 @@ pub(crate) fn basics(
     }
     bad.extend(network.violations());
     bad.extend(input.violations(network.segments));
-    let text: usize = provenance
-        .iter()
-        .map(|(key, value)| key.len() + value.len())
-        .sum();
+    let text: usize = provenance.iter().map(|(key, value)| key.len() + value.len()).sum();
     if text > PROVENANCE_LIMIT {
-        bad.push(format!(
-            "provenance has {text} bytes of text, allowed are {PROVENANCE_LIMIT}"
-        ));
+        bad.push(format!("provenance has {text} bytes of text, allowed are {PROVENANCE_LIMIT}"));
     }
     if bad.is_empty() {
         bad.extend(segment_reach(network, input));
@@ -142,18 +120,8 @@ fn segment_reach(network: &NetworkConfig, input: &InputConfig) -> Vec<String> {
     let block_bits = ADDRESS_BITS - input.block_bits as usize;
     let mut bad = Vec::new();
     for (field, count, what, bits) in [
-        (
-            "network.segments less input.pc_segments",
-            of_address,
-            "a block address",
-            block_bits,
-        ),
-        (
-            "input.pc_segments",
-            input.pc_segments,
-            "a folded program counter",
-            PC_BITS,
-        ),
+        ("network.segments less input.pc_segments", of_address, "a block address", block_bits),
+        ("input.pc_segments", input.pc_segments, "a folded program counter", PC_BITS),
     ] {
         let first_bit = count.saturating_sub(1) * width;
         if first_bit >= bits {
@@ -170,14 +138,10 @@ fn segment_reach(network: &NetworkConfig, input: &InputConfig) -> Vec<String> {
 pub(crate) fn model_fields(threshold: f64, activation_bits: u32) -> Result<(), Problem> {
     let mut bad = Vec::new();
     if !(threshold > 0.0 && threshold < 1.0) {
-        bad.push(format!(
-            "threshold is {threshold}, it must lie strictly between 0 and 1"
-        ));
+        bad.push(format!("threshold is {threshold}, it must lie strictly between 0 and 1"));
     }
     if !(8..=24).contains(&activation_bits) {
-        bad.push(format!(
-            "activation_bits is {activation_bits}, allowed are 8 to 24"
-        ));
+        bad.push(format!("activation_bits is {activation_bits}, allowed are 8 to 24"));
     }
     limits(bad)
 }
@@ -187,12 +151,7 @@ pub(crate) fn kernel_limits(kernels: &[(Site, KernelSpec)]) -> Result<(), Proble
     let mut bad = Vec::new();
     for (site, spec) in kernels {
         let name = &site.name;
-        let KernelSpec {
-            prototypes,
-            subspaces,
-            bits,
-            ..
-        } = *spec;
+        let KernelSpec { prototypes, subspaces, bits, .. } = *spec;
         if !(prototypes.is_power_of_two() && (2..=1024).contains(&prototypes)) {
             bad.push(format!(
                 "kernels.{name}.prototypes is {prototypes}, allowed are the powers of two from 2 to 1024"
@@ -207,9 +166,7 @@ pub(crate) fn kernel_limits(kernels: &[(Site, KernelSpec)]) -> Result<(), Proble
             ));
         }
         if ![4, 6, 8, 12, 16, 32].contains(&bits) {
-            bad.push(format!(
-                "kernels.{name}.bits is {bits}, allowed are 4, 6, 8, 12, 16 and 32"
-            ));
+            bad.push(format!("kernels.{name}.bits is {bits}, allowed are 4, 6, 8, 12, 16 and 32"));
         }
     }
     limits(bad)
@@ -217,10 +174,8 @@ pub(crate) fn kernel_limits(kernels: &[(Site, KernelSpec)]) -> Result<(), Proble
 
 /// Names, shapes and finite values.
 fn tensors(layout: &Layout, views: &Views<'_>) -> Result<(), Problem> {
-    let found: BTreeMap<_, _> = views
-        .iter()
-        .map(|(name, view)| (name.as_str(), (view.dtype(), view.shape())))
-        .collect();
+    let found: BTreeMap<_, _> =
+        views.iter().map(|(name, view)| (name.as_str(), (view.dtype(), view.shape()))).collect();
     layout::compare(layout, &found)?;
     for (name, view) in views {
         let View::Real(array) = view else { continue };

@@ -119,9 +119,7 @@ pub enum Problem {
         reason: String,
     },
     /// The metadata entry lacks a field, has one too many, or one of the wrong type.
-    #[error(
-        "the metadata entry `tablewright`, {place}: {reason}; models/FORMAT.md lists the fields"
-    )]
+    #[error("the metadata entry `tablewright`, {place}: {reason}; models/FORMAT.md lists the fields")]
     MetadataField {
         /// Path of the field within the JSON.
         place: String,
@@ -260,9 +258,6 @@ pub enum Problem {
 impl Problem {
     /// The problem as an error of the thing called `origin`.
     pub(crate) fn of(self, origin: impl Into<String>) -> Error {
-        Error::Content {
-            origin: origin.into(),
-            problem: self,
-        }
+        Error::Content { origin: origin.into(), problem: self }
     }
 }

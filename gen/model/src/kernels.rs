@@ -48,12 +48,7 @@ impl Site {
 impl NetworkConfig {
     /// Every kernel of the network in the order of evaluation, which is also the order of the model file.
     pub fn kernels(&self) -> Vec<Site> {
-        let site = |name: String, form, features, outputs| Site {
-            name,
-            form,
-            features,
-            outputs,
-        };
+        let site = |name: String, form, features, outputs| Site { name, form, features, outputs };
         let mut sites = vec![site("embed".into(), Form::Linear, self.segments, self.dim)];
         for layer in 0..self.layers {
             let name = |part: &str| format!("layers.{layer}.{part}");
@@ -128,10 +123,7 @@ impl TableModel {
 
     /// Table entries of all kernels, without biases and encoders.
     pub fn table_entries(&self) -> usize {
-        self.kernels()
-            .iter()
-            .map(|(site, kernel)| site.entries(kernel.spec()))
-            .sum()
+        self.kernels().iter().map(|(site, kernel)| site.entries(kernel.spec())).sum()
     }
 
     /// Bits of all table entries, each in its kernel's width, without biases and encoders.

@@ -56,14 +56,7 @@ pub(crate) fn sibling(site: &str, part: &str) -> String {
 }
 
 fn real(layout: &mut Layout, name: String, shape: &[usize], optional: bool) {
-    layout.insert(
-        name,
-        Expected {
-            dtype: Dtype::F32,
-            shape: shape.to_vec(),
-            optional,
-        },
-    );
+    layout.insert(name, Expected { dtype: Dtype::F32, shape: shape.to_vec(), optional });
 }
 
 fn encoder(layout: &mut Layout, name: &str, features: usize, spec: &KernelSpec) {
@@ -77,29 +70,16 @@ fn encoder(layout: &mut Layout, name: &str, features: usize, spec: &KernelSpec) 
                     optional: false,
                 },
             );
-            real(
-                layout,
-                format!("{name}.threshold"),
-                &[spec.subspaces, spec.prototypes - 1],
-                false,
-            );
+            real(layout, format!("{name}.threshold"), &[spec.subspaces, spec.prototypes - 1], false);
         }
-        EncoderKind::L2 | EncoderKind::L1 => real(
-            layout,
-            format!("{name}.prototypes"),
-            &[spec.prototypes, features],
-            false,
-        ),
+        EncoderKind::L2 | EncoderKind::L1 => {
+            real(layout, format!("{name}.prototypes"), &[spec.prototypes, features], false);
+        }
     }
 }
 
 fn table(layout: &mut Layout, name: &str, spec: &KernelSpec, outputs: usize) {
-    real(
-        layout,
-        format!("{name}.table"),
-        &[spec.subspaces, spec.prototypes, outputs],
-        false,
-    );
+    real(layout, format!("{name}.table"), &[spec.subspaces, spec.prototypes, outputs], false);
     real(layout, format!("{name}.bias"), &[outputs], true);
 }
 
@@ -136,12 +116,7 @@ pub(crate) fn of_model(network: &NetworkConfig, kernels: &[(Site, KernelSpec)]) 
 pub(crate) fn of_network(config: &NetworkConfig) -> Layout {
     let mut layout = Layout::new();
     let mut dense = |name: String, outputs, inputs| {
-        real(
-            &mut layout,
-            format!("{name}.weight"),
-            &[outputs, inputs],
-            false,
-        );
+        real(&mut layout, format!("{name}.weight"), &[outputs, inputs], false);
         real(&mut layout, format!("{name}.bias"), &[outputs], true);
     };
     let (dim, inner) = (config.dim, config.inner());
@@ -202,9 +177,7 @@ pub(crate) fn compare<'a>(
         }
     }
     match found.keys().find(|name| !layout.contains_key(**name)) {
-        Some(name) => Err(Problem::ExtraTensor {
-            name: (*name).to_owned(),
-        }),
+        Some(name) => Err(Problem::ExtraTensor { name: (*name).to_owned() }),
         None => Ok(()),
     }
 }
@@ -215,29 +188,17 @@ pub(crate) type Views<'a> = BTreeMap<String, View<'a>>;
 fn view_encoder<'a>(views: &mut Views<'a>, name: &str, encoder: &'a Encoder) {
     match encoder {
         Encoder::Tree { split, threshold } => {
-            views.insert(
-                format!("{name}.split"),
-                View::Index(split.view().into_dyn()),
-            );
-            views.insert(
-                format!("{name}.threshold"),
-                View::Real(threshold.view().into_dyn()),
-            );
+            views.insert(format!("{name}.split"), View::Index(split.view().into_dyn()));
+            views.insert(format!("{name}.threshold"), View::Real(threshold.view().into_dyn()));
         }
         Encoder::Nearest { prototypes, .. } => {
-            views.insert(
-                format!("{name}.prototypes"),
-                View::Real(prototypes.view().into_dyn()),
-            );
+            views.insert(format!("{name}.prototypes"), View::Real(prototypes.view().into_dyn()));
         }
     }
 }
 
 fn view_table<'a>(views: &mut Views<'a>, name: &str, table: &'a Table) {
-    views.insert(
-        format!("{name}.table"),
-        View::Real(table.entries.view().into_dyn()),
-    );
+    views.insert(format!("{name}.table"), View::Real(table.entries.view().into_dyn()));
     if let Some(bias) = &table.bias {
         views.insert(format!("{name}.bias"), View::Real(bias.view().into_dyn()));
     }
@@ -259,26 +220,18 @@ pub(crate) fn views_of_model(model: &TableModel) -> Views<'_> {
                 }
             }
             KernelRef::Pair(pair) => {
-                views.insert(
-                    format!("{name}.table"),
-                    View::Real(pair.table.view().into_dyn()),
-                );
+                views.insert(format!("{name}.table"), View::Real(pair.table.view().into_dyn()));
             }
         }
     }
-    views.insert(
-        "position".into(),
-        View::Real(model.position.view().into_dyn()),
-    );
+    views.insert("position".into(), View::Real(model.position.view().into_dyn()));
     views
 }
 
 /// The parameters of a float network.
 pub(crate) fn views_of_network<'a>(network: &'a Network) -> Views<'a> {
-    let mut dense: Vec<(String, &Dense)> = vec![
-        ("embed".into(), &network.embed),
-        ("head".into(), &network.head),
-    ];
+    let mut dense: Vec<(String, &Dense)> =
+        vec![("embed".into(), &network.embed), ("head".into(), &network.head)];
     let mut norms: Vec<(String, &Norm)> = vec![("ln".into(), &network.ln)];
     for (i, layer) in network.layers.iter().enumerate() {
         let name = |part: &str| format!("layers.{i}.{part}");

@@ -90,9 +90,7 @@ impl NetworkConfig {
         let mut bad = Vec::new();
         let mut range = |field: &str, value: usize, low: usize, high: usize| {
             if !(low..=high).contains(&value) {
-                bad.push(format!(
-                    "network.{field} is {value}, allowed are {low} to {high}"
-                ));
+                bad.push(format!("network.{field} is {value}, allowed are {low} to {high}"));
             }
         };
         range("history", self.history, 1, 64);
@@ -110,10 +108,7 @@ impl NetworkConfig {
             ));
         }
         if !(self.norm_eps.is_finite() && (1e-12..=1.0).contains(&self.norm_eps)) {
-            bad.push(format!(
-                "network.norm_eps is {}, allowed are 1e-12 to 1",
-                self.norm_eps
-            ));
+            bad.push(format!("network.norm_eps is {}, allowed are 1e-12 to 1", self.norm_eps));
         }
         bad
     }
@@ -139,14 +134,7 @@ pub struct InputConfig {
 
 impl Default for InputConfig {
     fn default() -> Self {
-        Self {
-            block_bits: 6,
-            segment_bits: 6,
-            pc_segments: 0,
-            lookahead: 128,
-            degree: 16,
-            filter: 16,
-        }
+        Self { block_bits: 6, segment_bits: 6, pc_segments: 0, lookahead: 128, degree: 16, filter: 16 }
     }
 }
 
@@ -156,9 +144,7 @@ impl InputConfig {
         let mut bad = Vec::new();
         let mut range = |field: &str, value: usize, low: usize, high: usize| {
             if !(low..=high).contains(&value) {
-                bad.push(format!(
-                    "input.{field} is {value}, allowed are {low} to {high}"
-                ));
+                bad.push(format!("input.{field} is {value}, allowed are {low} to {high}"));
             }
         };
         range("block_bits", self.block_bits as usize, 0, 12);

@@ -88,12 +88,8 @@ impl Encoder {
     pub fn kind(&self) -> EncoderKind {
         match self {
             Self::Tree { .. } => EncoderKind::Tree,
-            Self::Nearest {
-                metric: Metric::L2, ..
-            } => EncoderKind::L2,
-            Self::Nearest {
-                metric: Metric::L1, ..
-            } => EncoderKind::L1,
+            Self::Nearest { metric: Metric::L2, .. } => EncoderKind::L2,
+            Self::Nearest { metric: Metric::L1, .. } => EncoderKind::L1,
         }
     }
 }

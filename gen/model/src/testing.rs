@@ -34,32 +34,17 @@ pub fn dart() -> NetworkConfig {
 
 /// The small reference network, DART-S; its tables have K = 16, C = 1.
 pub fn dart_s() -> NetworkConfig {
-    NetworkConfig {
-        dim: 16,
-        head_dim: 16,
-        hidden: 16,
-        ..dart()
-    }
+    NetworkConfig { dim: 16, head_dim: 16, hidden: 16, ..dart() }
 }
 
 /// The kernels' choices of DART: a tree, K = 128, C = 2, 8-bit entries.
 pub fn dart_spec() -> KernelSpec {
-    KernelSpec {
-        encoder: EncoderKind::Tree,
-        prototypes: 128,
-        subspaces: 2,
-        bits: 8,
-    }
+    KernelSpec { encoder: EncoderKind::Tree, prototypes: 128, subspaces: 2, bits: 8 }
 }
 
 /// The kernels' choices of DART-S: a tree, K = 16, C = 1, 8-bit entries.
 pub fn dart_s_spec() -> KernelSpec {
-    KernelSpec {
-        encoder: EncoderKind::Tree,
-        prototypes: 16,
-        subspaces: 1,
-        bits: 8,
-    }
+    KernelSpec { encoder: EncoderKind::Tree, prototypes: 16, subspaces: 1, bits: 8 }
 }
 
 /// A random model with `spec` at every kernel, C lowered to the kernel's features where those are fewer.
@@ -79,9 +64,7 @@ pub fn random_model_with(
     // The sites come in the order of evaluation, as the kernels are made below; `unreachable` cannot be reached
     // because `NetworkConfig::kernels` has 2 + 6·layers of them.
     let mut next = move || {
-        let site = sites
-            .next()
-            .unwrap_or_else(|| unreachable!("one site for each kernel"));
+        let site = sites.next().unwrap_or_else(|| unreachable!("one site for each kernel"));
         let mut spec = spec(&site);
         spec.subspaces = spec.subspaces.min(site.features);
         (site, spec)
@@ -122,14 +105,7 @@ pub fn random_model_with(
             let ff1 = rng.linear(&site, spec, normal, 1.0);
             let (site, spec) = next();
             let ff2 = rng.linear(&site, spec, hidden, 0.5);
-            Layer {
-                qkv,
-                score,
-                mix,
-                out,
-                ff1,
-                ff2,
-            }
+            Layer { qkv, score, mix, out, ff1, ff2 }
         })
         .collect();
     let (site, spec) = next();
@@ -216,9 +192,7 @@ impl Rng {
 
     fn table(&mut self, spec: KernelSpec, outputs: usize, deviation: f64) -> Table {
         let entries = self.entries(spec, outputs, deviation);
-        let bias = Some(Array1::from_shape_simple_fn(outputs, || {
-            self.spread(0.1 * deviation)
-        }));
+        let bias = Some(Array1::from_shape_simple_fn(outputs, || self.spread(0.1 * deviation)));
         Table { entries, bias }
     }
 
@@ -230,14 +204,7 @@ impl Rng {
         }
     }
 
-    fn pair(
-        &mut self,
-        site: &Site,
-        spec: KernelSpec,
-        left: Domain,
-        right: Domain,
-        deviation: f64,
-    ) -> Pair {
+    fn pair(&mut self, site: &Site, spec: KernelSpec, left: Domain, right: Domain, deviation: f64) -> Pair {
         Pair {
             spec,
             left: self.encoder(site, spec, left),

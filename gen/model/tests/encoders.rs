@@ -62,9 +62,7 @@ fn worked_example_of_the_format() {
 fn subspaces_cover_the_features_once() {
     for features in 1..40 {
         for count in 1..=features.min(16) {
-            let all: Vec<usize> = (0..count)
-                .flat_map(|c| subspace(features, count, c))
-                .collect();
+            let all: Vec<usize> = (0..count).flat_map(|c| subspace(features, count, c)).collect();
             assert_eq!(all, (0..features).collect::<Vec<_>>());
         }
     }
@@ -81,10 +79,7 @@ fn random_trees_use_every_code() {
     let steps = primes.map(|prime| f64::from(prime).sqrt());
     let mut seen = [BTreeSet::new(), BTreeSet::new()];
     for n in 0..20_000 {
-        let x: Vec<f32> = steps
-            .iter()
-            .map(|step| (f64::from(n) * step).fract() as f32)
-            .collect();
+        let x: Vec<f32> = steps.iter().map(|step| (f64::from(n) * step).fract() as f32).collect();
         for (seen, code) in seen.iter_mut().zip(tree_codes(&model.embed.encoder, &x)) {
             seen.insert(code);
         }
@@ -101,18 +96,12 @@ fn random_models_depend_on_the_seed_alone() {
     }
     // The first value, so that a changed generator, which would change every committed output, is noticed.
     let model = random_model(&config(), spec(EncoderKind::Tree), 1);
-    assert_eq!(
-        model.embed.table.entries[[0, 0, 0]].to_bits(),
-        (-0.234_802_77_f32).to_bits()
-    );
+    assert_eq!(model.embed.table.entries[[0, 0, 0]].to_bits(), (-0.234_802_77_f32).to_bits());
 }
 
 #[test]
 fn subspaces_are_lowered_to_the_features() {
-    let wide = KernelSpec {
-        subspaces: 16,
-        ..spec(EncoderKind::L1)
-    };
+    let wide = KernelSpec { subspaces: 16, ..spec(EncoderKind::L1) };
     let model = random_model(&config(), wide, 1);
     let counts: Vec<_> = model
         .kernels()

@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use support::{Raw, config, model, network, origin, spec};
 use tablewright_model::testing::random_model;
 use tablewright_model::{
-    EncoderKind, Error, Metric, Network, Pool, TableModel, load_model, load_network,
-    model_from_bytes, model_to_bytes, network_from_bytes, network_to_bytes, save_model, sniff,
+    EncoderKind, Error, Metric, Network, Pool, TableModel, load_model, load_network, model_from_bytes,
+    model_to_bytes, network_from_bytes, network_to_bytes, save_model, sniff,
 };
 
 /// The messages of a list of cases.
@@ -87,10 +87,7 @@ fn containers() {
     messages.bytes("empty", b"");
     messages.bytes("seven bytes", &good[..7]);
     messages.bytes("a load trace", b"6, 11, 0x7f8010, 0x401ab3, 0\n");
-    messages.bytes(
-        "an xz file",
-        b"\xfd7zXZ\0\0\x04\xe6\xd6\xb4\x46\x02\0\x21\x01",
-    );
+    messages.bytes("an xz file", b"\xfd7zXZ\0\0\x04\xe6\xd6\xb4\x46\x02\0\x21\x01");
     messages.bytes("cut in the length", &good[..8]);
     messages.bytes("cut in the header", &good[..1000]);
     messages.bytes("cut in the tensors", &good[..good.len() - 1]);
@@ -179,24 +176,15 @@ fn metadata() {
         entry["kernels"]["layers.1.ff2"]["encoder"] = "pq".into();
     });
     messages.entry("missing kernel", |entry| {
-        entry["kernels"]
-            .as_object_mut()
-            .unwrap()
-            .remove("layers.1.mix");
+        entry["kernels"].as_object_mut().unwrap().remove("layers.1.mix");
     });
     messages.entry("extra kernel", |entry| {
         entry["kernels"]["layers.2.qkv"] = entry["kernels"]["head"].clone();
     });
     let mut raw = Raw::parse(&network_to_bytes(&network(&config())).unwrap());
     raw.edit(|entry| entry["threshold"] = 0.5.into());
-    messages.add(
-        "network with a threshold",
-        network_from_bytes(&raw.bytes(), origin()),
-    );
-    messages.add(
-        "model as a network",
-        network_from_bytes(&raw_model().bytes(), origin()),
-    );
+    messages.add("network with a threshold", network_from_bytes(&raw.bytes(), origin()));
+    messages.add("model as a network", network_from_bytes(&raw_model().bytes(), origin()));
     insta::assert_snapshot!(messages.0);
 }
 
@@ -257,11 +245,9 @@ fn limits() {
             entry["activation_bits"] = bits.into();
         });
     }
-    for (field, values) in [
-        ("prototypes", vec![0, 1, 3, 2048]),
-        ("subspaces", vec![0, 9, 17]),
-        ("bits", vec![0, 5, 64]),
-    ] {
+    for (field, values) in
+        [("prototypes", vec![0, 1, 3, 2048]), ("subspaces", vec![0, 9, 17]), ("bits", vec![0, 5, 64])]
+    {
         for value in values {
             messages.entry("kernel", |entry| {
                 entry["kernels"]["layers.0.qkv"][field] = value.into();
@@ -283,12 +269,7 @@ fn tensors() {
         entry["kernels"]["head"]["encoder"] = "l2".into();
     });
     messages.raw("misspelt bias", |raw| {
-        let tensor = raw
-            .header
-            .as_object_mut()
-            .unwrap()
-            .remove("layers.0.v.bias")
-            .unwrap();
+        let tensor = raw.header.as_object_mut().unwrap().remove("layers.0.v.bias").unwrap();
         raw.header["layers.0.v.baias"] = tensor;
     });
     messages.raw("extra tensor", |raw| {
@@ -315,11 +296,7 @@ fn tensors() {
         raw.poke("embed.table", 9, f32::NAN.to_le_bytes());
     });
     messages.raw("infinity", |raw| {
-        raw.poke(
-            "layers.1.score.left.threshold",
-            5,
-            f32::NEG_INFINITY.to_le_bytes(),
-        );
+        raw.poke("layers.1.score.left.threshold", 5, f32::NEG_INFINITY.to_le_bytes());
     });
     messages.raw("split in the next subspace", |raw| {
         raw.poke("layers.1.ff1.encoder.split", 1, 4_i32.to_le_bytes());
@@ -332,22 +309,13 @@ fn tensors() {
     });
     let mut raw = Raw::parse(&network_to_bytes(&network(&config())).unwrap());
     raw.remove("cls");
-    messages.add(
-        "network without cls",
-        network_from_bytes(&raw.bytes(), origin()),
-    );
+    messages.add("network without cls", network_from_bytes(&raw.bytes(), origin()));
     raw.edit(|entry| entry["network"]["pool"] = "mean".into());
-    messages.add(
-        "network with a token too many",
-        network_from_bytes(&raw.bytes(), origin()),
-    );
+    messages.add("network with a token too many", network_from_bytes(&raw.bytes(), origin()));
     raw.remove("layers.1.ln2.weight");
     raw.remove("pos");
     raw.append("pos", "F32", &[5, 8], 5 * 8 * 4);
-    messages.add(
-        "network without a norm",
-        network_from_bytes(&raw.bytes(), origin()),
-    );
+    messages.add("network without a norm", network_from_bytes(&raw.bytes(), origin()));
     insta::assert_snapshot!(messages.0);
 }
 

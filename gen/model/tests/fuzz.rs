@@ -8,13 +8,12 @@ use std::sync::LazyLock;
 use proptest::prelude::*;
 use support::{config, model, network, origin};
 use tablewright_model::{
-    EncoderKind, KernelSpec, NetworkConfig, Pool, model_from_bytes, model_to_bytes,
-    network_from_bytes, network_to_bytes, testing,
+    EncoderKind, KernelSpec, NetworkConfig, Pool, model_from_bytes, model_to_bytes, network_from_bytes,
+    network_to_bytes, testing,
 };
 
 static MODEL: LazyLock<Vec<u8>> = LazyLock::new(|| model_to_bytes(&model()).unwrap());
-static NETWORK: LazyLock<Vec<u8>> =
-    LazyLock::new(|| network_to_bytes(&network(&config())).unwrap());
+static NETWORK: LazyLock<Vec<u8>> = LazyLock::new(|| network_to_bytes(&network(&config())).unwrap());
 
 /// Loading either fails with a message or gives something that is sound and can be saved again.
 fn load(bytes: &[u8]) {

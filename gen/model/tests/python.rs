@@ -13,16 +13,11 @@ use tablewright_model::{
 
 fn python() -> Option<OsString> {
     let python = std::env::var_os("PYTHON").unwrap_or_else(|| "python3".into());
-    let imports = Command::new(&python)
-        .args(["-c", "import numpy, safetensors.numpy"])
-        .output();
+    let imports = Command::new(&python).args(["-c", "import numpy, safetensors.numpy"]).output();
     if imports.is_ok_and(|output| output.status.success()) {
         return Some(python);
     }
-    eprintln!(
-        "skipped: {} cannot import numpy and safetensors",
-        python.display()
-    );
+    eprintln!("skipped: {} cannot import numpy and safetensors", python.display());
     None
 }
 
@@ -38,11 +33,7 @@ fn written(arguments: &str) -> Option<TableModel> {
         .args(arguments.split_whitespace())
         .output()
         .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     Some(load_model(&path).unwrap())
 }
 
@@ -59,12 +50,7 @@ fn odd_shapes_4_bits_sigmoid() {
     assert_eq!(model.head.table.entries.dim(), (3, 8, 96));
     assert_eq!(model.position.dim(), (8, 24));
     for (_, kernel) in model.kernels() {
-        let expected = KernelSpec {
-            encoder: EncoderKind::Tree,
-            prototypes: 8,
-            subspaces: 3,
-            bits: 4,
-        };
+        let expected = KernelSpec { encoder: EncoderKind::Tree, prototypes: 8, subspaces: 3, bits: 4 };
         assert_eq!(*kernel.spec(), expected);
     }
 }
@@ -73,11 +59,7 @@ fn odd_shapes_4_bits_sigmoid() {
 fn every_encoder_and_pool() {
     for (arguments, encoder, pool) in [
         ("--encoder tree --pool cls", EncoderKind::Tree, Pool::Cls),
-        (
-            "--encoder l2 --pool last --layers 2",
-            EncoderKind::L2,
-            Pool::Last,
-        ),
+        ("--encoder l2 --pool last --layers 2", EncoderKind::L2, Pool::Last),
         (
             "--encoder l1 --pool mean --activation relu --subspaces 16 --segments 3",
             EncoderKind::L1,

@@ -6,13 +6,11 @@ mod support;
 use std::collections::BTreeMap;
 
 use support::{Raw, config, model, network, origin, spec};
-use tablewright_model::testing::{
-    dart, dart_s, dart_s_spec, dart_spec, random_model, random_model_with,
-};
+use tablewright_model::testing::{dart, dart_s, dart_s_spec, dart_spec, random_model, random_model_with};
 use tablewright_model::{
-    Activation, AttentionActivation, EncoderKind, FileKind, KernelSpec, NetworkConfig, Pool,
-    load_model, load_network, model_from_bytes, model_to_bytes, network_from_bytes,
-    network_to_bytes, save_model, save_network, sniff,
+    Activation, AttentionActivation, EncoderKind, FileKind, KernelSpec, NetworkConfig, Pool, load_model,
+    load_network, model_from_bytes, model_to_bytes, network_from_bytes, network_to_bytes, save_model,
+    save_network, sniff,
 };
 
 #[test]
@@ -21,12 +19,7 @@ fn every_kind_of_model() {
         for attention in [AttentionActivation::Softmax, AttentionActivation::Sigmoid] {
             for activation in [Activation::Gelu, Activation::Relu] {
                 for encoder in [EncoderKind::Tree, EncoderKind::L2, EncoderKind::L1] {
-                    let network = NetworkConfig {
-                        pool,
-                        attention,
-                        activation,
-                        ..config()
-                    };
+                    let network = NetworkConfig { pool, attention, activation, ..config() };
                     let model = random_model(&network, spec(encoder), 7);
                     let bytes = model_to_bytes(&model).unwrap();
                     assert_eq!(model_from_bytes(&bytes, origin()).unwrap(), model);
@@ -51,12 +44,7 @@ fn a_choice_of_its_own_at_every_kernel() {
         |site| {
             let place = kernels.iter().position(|other| other == site).unwrap();
             let (encoder, prototypes, subspaces, bits) = choices[place % choices.len()];
-            KernelSpec {
-                encoder,
-                prototypes,
-                subspaces,
-                bits,
-            }
+            KernelSpec { encoder, prototypes, subspaces, bits }
         },
         3,
     );
@@ -78,16 +66,8 @@ fn the_smallest_and_a_large_model() {
         outputs: 2,
         ..config()
     };
-    let one_bit = KernelSpec {
-        prototypes: 2,
-        subspaces: 1,
-        ..spec(EncoderKind::Tree)
-    };
-    let wide = KernelSpec {
-        prototypes: 1024,
-        subspaces: 16,
-        ..spec(EncoderKind::Tree)
-    };
+    let one_bit = KernelSpec { prototypes: 2, subspaces: 1, ..spec(EncoderKind::Tree) };
+    let wide = KernelSpec { prototypes: 1024, subspaces: 16, ..spec(EncoderKind::Tree) };
     for (network, spec) in [(smallest, one_bit), (config(), wide)] {
         let model = random_model(&network, spec, 5);
         let bytes = model_to_bytes(&model).unwrap();
@@ -126,12 +106,7 @@ fn the_longest_provenance_survives() {
 fn equal_models_give_equal_bytes_whatever_their_order_in_memory() {
     let model = model();
     let mut other = model.clone();
-    other.position = model
-        .position
-        .t()
-        .as_standard_layout()
-        .reversed_axes()
-        .to_owned();
+    other.position = model.position.t().as_standard_layout().reversed_axes().to_owned();
     assert!(!other.position.is_standard_layout());
     let bytes = model_to_bytes(&model).unwrap();
     assert_eq!(bytes, model_to_bytes(&other).unwrap());
@@ -219,13 +194,7 @@ fn sniffing_other_files() {
     assert_eq!(kind(&raw.bytes()), FileKind::OtherSafetensors);
     // The tensors are not looked at.
     assert_eq!(kind(&bytes[..bytes.len() - 100]), FileKind::Model);
-    for other in [
-        &b""[..],
-        b"abc",
-        b"12345678",
-        b"6, 11, 0x7f8010, 0x401ab3, 0\n",
-        &[0; 64],
-    ] {
+    for other in [&b""[..], b"abc", b"12345678", b"6, 11, 0x7f8010, 0x401ab3, 0\n", &[0; 64]] {
         assert_eq!(kind(other), FileKind::NotSafetensors, "{other:?}");
     }
 }
@@ -237,17 +206,10 @@ fn sizes_of_the_reference_models() {
     assert_eq!(model.table_entries(), 2 * 128 * 832);
     assert_eq!(model.table_bits(), 8 * 2 * 128 * 832);
     let small = random_model(&dart_s(), dart_s_spec(), 0);
-    assert_eq!(
-        small.table_entries(),
-        16 * (16 + 96 + 16 + 16 + 16 + 16 + 16 + 256)
-    );
+    assert_eq!(small.table_entries(), 16 * (16 + 96 + 16 + 16 + 16 + 16 + 16 + 256));
     for model in [model, small] {
         model.check().unwrap();
-        let names: Vec<_> = model
-            .kernels()
-            .into_iter()
-            .map(|(site, _)| site.name)
-            .collect();
+        let names: Vec<_> = model.kernels().into_iter().map(|(site, _)| site.name).collect();
         assert_eq!(
             names,
             [

@@ -36,8 +36,10 @@ pub struct Stage {
     pub rows: u64,
     /// First cycle in which the stage holds anything of a window.
     pub busy_from: u64,
-    /// Last such cycle; the next window may reach the stage in the cycle after.
+    /// Last such cycle.
     pub busy_to: u64,
+    /// Windows the stage has room for at a time.
+    pub room: u64,
 }
 
 impl Stage {
@@ -51,9 +53,9 @@ impl Stage {
         self.first + r * self.row_interval
     }
 
-    /// Cycles the stage is taken by one window.
+    /// Cycles from one window to the next that the stage can bear.
     pub fn occupancy(&self) -> u64 {
-        self.busy_to - self.busy_from + 1
+        (self.busy_to - self.busy_from + 1).div_ceil(self.room)
     }
 }
 
@@ -79,6 +81,15 @@ impl Plan {
             let inputs: Vec<Stage> = node.inputs.iter().map(|i| stages[i.0]).collect();
             stages.push(stage(node, &inputs, pace[id.0]));
         }
+        // A row that waits for its partner costs a register row, not an adder: there is room for as many windows as
+        // keep the waiting from being the bottleneck.
+        let waits = |id: NodeId| matches!(design.node(id).op, Op::Residual { .. });
+        let others =
+            design.iter().filter(|(id, _)| !waits(*id)).map(|(id, _)| stages[id.0].occupancy()).max();
+        for (id, _) in design.iter().filter(|(id, _)| waits(*id)) {
+            let stage = &mut stages[id.0];
+            stage.room = stage.occupancy().div_ceil(others.unwrap_or(1));
+        }
         let latency = stages.last().map_or(0, Stage::last) + 1;
         let interval = stages.iter().map(Stage::occupancy).max().unwrap_or(1);
         Self { stages, latency, interval, queue: (latency + 1).div_ceil(interval) }
@@ -91,7 +102,8 @@ impl Plan {
 
     /// The node whose occupancy sets the interval.
     pub fn bottleneck(&self) -> NodeId {
-        let longest = self.stages.iter().enumerate().max_by_key(|(i, s)| (s.occupancy(), std::cmp::Reverse(*i)));
+        let longest =
+            self.stages.iter().enumerate().max_by_key(|(i, s)| (s.occupancy(), std::cmp::Reverse(*i)));
         NodeId(longest.map_or(0, |(i, _)| i))
     }
 
@@ -170,6 +182,7 @@ fn stage(node: &Node, inputs: &[Stage], pace: u64) -> Stage {
             rows,
             busy_from: input.first,
             busy_to: input.last() + row_occupancy(node) - 1,
+            room: 1,
         }
     };
     // A sequencer keeps both operands, then issues one element a cycle, `lanes` to a row.
@@ -182,12 +195,18 @@ fn stage(node: &Node, inputs: &[Stage], pace: u64) -> Stage {
             rows,
             busy_from: inputs[0].first.min(inputs[1].first),
             busy_to: issue + (rows - 1) * pace + lanes - 1,
+            room: 1,
         }
     };
     match &node.op {
-        Op::Window { .. } => {
-            Stage { first: 1, row_interval: pace, rows, busy_from: 1, busy_to: 1 + (rows - 1) * pace }
-        }
+        Op::Window { .. } => Stage {
+            first: 1,
+            row_interval: pace,
+            rows,
+            busy_from: 1,
+            busy_to: 1 + (rows - 1) * pace,
+            room: 1,
+        },
         Op::Encode { encoder, .. } => follow(encode_latency(encoder)),
         Op::Lookup { table } => follow(lookup_latency(table)),
         Op::Position { .. } | Op::Requantise { .. } | Op::Relu | Op::Threshold { .. } => follow(1),
@@ -203,6 +222,7 @@ fn stage(node: &Node, inputs: &[Stage], pace: u64) -> Stage {
                 rows,
                 busy_from: inputs[0].first,
                 busy_to: first + (rows - 1) * pace,
+                room: 1,
             }
         }
         Op::Residual { .. } => Stage { busy_from: inputs[0].first.min(inputs[1].first), ..follow(1) },

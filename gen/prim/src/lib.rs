@@ -94,11 +94,7 @@ impl Image {
     /// The image as `$readmemh` reads it: one word a line in hexadecimal, a newline after the last.
     pub fn text(&self) -> String {
         let digits = self.width.div_ceil(4);
-        let lines: Vec<String> = self
-            .words
-            .iter()
-            .map(|word| format!("{word:0digits$x}\n"))
-            .collect();
+        let lines: Vec<String> = self.words.iter().map(|word| format!("{word:0digits$x}\n")).collect();
         lines.concat()
     }
 }
@@ -113,18 +109,9 @@ mod tests {
     fn references_have_names_of_their_own_and_tops_named_after_the_cell() {
         let mut names = HashSet::new();
         for reference in cells().into_iter().chain([table_sum()]) {
-            assert!(
-                names.insert(reference.name),
-                "{} comes twice",
-                reference.name
-            );
+            assert!(names.insert(reference.name), "{} comes twice", reference.name);
             let top = format!("module {}(", reference.module());
-            assert_eq!(
-                reference.verilog.matches(&top).count(),
-                1,
-                "{}",
-                reference.name
-            );
+            assert_eq!(reference.verilog.matches(&top).count(), 1, "{}", reference.name);
             assert!(!reference.verilog.contains("top$"), "{}", reference.name);
         }
     }
@@ -136,11 +123,7 @@ mod tests {
 
     #[test]
     fn an_image_is_one_padded_word_a_line() {
-        let image = Image {
-            file: "image.mem",
-            words: vec![0, 0x3f],
-            width: 6,
-        };
+        let image = Image { file: "image.mem", words: vec![0, 0x3f], width: 6 };
         assert_eq!(image.text(), "00\n3f\n");
     }
 }

@@ -31,9 +31,7 @@ impl Buckets {
 
     /// Rows with this code.
     pub(crate) fn get(&self, code: usize) -> impl ExactSizeIterator<Item = usize> + '_ {
-        self.rows[self.start[code]..self.start[code + 1]]
-            .iter()
-            .map(|&row| row as usize)
+        self.rows[self.start[code]..self.start[code + 1]].iter().map(|&row| row as usize)
     }
 
     /// Codes that occur.

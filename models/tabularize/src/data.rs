@@ -26,12 +26,7 @@ impl Data<'_> {
             if found == expected {
                 return Ok(());
             }
-            Err(Error::DataShape {
-                part,
-                field,
-                found: found.to_vec(),
-                expected: expected.to_vec(),
-            })
+            Err(Error::DataShape { part, field, found: found.to_vec(), expected: expected.to_vec() })
         };
         let windows = [n, config.history, config.segments];
         shape("windows", self.windows.shape(), &windows)?;
@@ -41,12 +36,7 @@ impl Data<'_> {
         if let Some((at, &value)) =
             (self.windows.indexed_iter()).find(|&(_, &value)| u16::from(value) > limit)
         {
-            return Err(Error::Segment {
-                part,
-                at,
-                value,
-                limit,
-            });
+            return Err(Error::Segment { part, at, value, limit });
         }
         Ok(())
     }
@@ -54,10 +44,7 @@ impl Data<'_> {
     /// At most `count` windows from all over the data, in their order.
     pub(crate) fn sample(&self, count: usize, seed: u64) -> Owned {
         let rows = rows::sample(self.windows.dim().0, count, seed);
-        Owned {
-            windows: self.windows.select(Axis(0), &rows),
-            labels: self.labels.select(Axis(0), &rows),
-        }
+        Owned { windows: self.windows.select(Axis(0), &rows), labels: self.labels.select(Axis(0), &rows) }
     }
 }
 

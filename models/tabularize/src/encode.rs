@@ -52,11 +52,7 @@ pub(crate) struct Nearest {
 impl Nearest {
     /// Prototypes `[K, dims]`.
     pub(crate) fn new(prototypes: ArrayView2<'_, f32>, metric: Metric) -> Self {
-        Self {
-            columns: prototypes.t().iter().copied().collect(),
-            k: prototypes.nrows(),
-            metric,
-        }
+        Self { columns: prototypes.t().iter().copied().collect(), k: prototypes.nrows(), metric }
     }
 
     /// The nearest prototype, ties to the lowest index, and its distance; `scratch` has room for K numbers.
@@ -93,15 +89,9 @@ mod tests {
 
     #[test]
     fn a_tree_goes_right_at_its_threshold() {
-        let encoder = Encoder::Tree {
-            split: array![[0, 1]],
-            threshold: array![[1.0, 5.0, -5.0]],
-        };
+        let encoder = Encoder::Tree { split: array![[0, 1]], threshold: array![[1.0, 5.0, -5.0]] };
         let x = array![[0.9_f32, 4.9], [0.9, 5.0], [1.0, -6.0], [1.0, -5.0]];
-        assert_eq!(
-            encode(&encoder, 1, x.view()),
-            array![[0_u16], [1], [2], [3]]
-        );
+        assert_eq!(encode(&encoder, 1, x.view()), array![[0_u16], [1], [2], [3]]);
     }
 
     #[test]

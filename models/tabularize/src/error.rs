@@ -64,9 +64,7 @@ pub enum Error {
         known: String,
     },
     /// K is not a power of two from 2 to 1024.
-    #[error(
-        "kernel `{kernel}`: prototypes is {value}, allowed are the powers of two from 2 to 1024"
-    )]
+    #[error("kernel `{kernel}`: prototypes is {value}, allowed are the powers of two from 2 to 1024")]
     Prototypes {
         /// The kernel.
         kernel: String,

@@ -103,10 +103,7 @@ impl Evaluator {
             let weights = &network.layers[index];
             LayerSteps {
                 qkv: QkvStep::Dense(Box::new(fold::qkv(&weights.qkv, &weights.ln1))),
-                score: PairStep::Product {
-                    scale: 1.0 / (config.head_dim as f32).sqrt(),
-                    sigmoid: false,
-                },
+                score: PairStep::Product { scale: 1.0 / (config.head_dim as f32).sqrt(), sigmoid: false },
                 mix: PairStep::Product {
                     scale: 1.0,
                     sigmoid: config.attention == AttentionActivation::Sigmoid,
@@ -209,11 +206,9 @@ impl Evaluator {
     /// If history or segments are not those of the configuration.
     pub fn logits(&self, windows: ArrayView3<'_, u8>) -> Array2<f32> {
         let n = windows.dim().0;
-        stack(pieces(n, WINDOWS, |range| {
-            match pass(self, windows.slice_axis(Axis(0), range.into()), None) {
-                Outcome::Logits(logits) => logits,
-                Outcome::Tap(_) => unreachable!("a pass that stops nowhere gives logits"),
-            }
+        stack(pieces(n, WINDOWS, |range| match pass(self, windows.slice_axis(Axis(0), range.into()), None) {
+            Outcome::Logits(logits) => logits,
+            Outcome::Tap(_) => unreachable!("a pass that stops nowhere gives logits"),
         }))
     }
 
@@ -244,26 +239,12 @@ fn join(mut taps: Vec<Tap>) -> Option<Tap> {
     let (inputs, outputs) = (first.inputs.len(), first.outputs.len());
     let (group, has_stream) = (first.group, first.stream.is_some());
     let mut column = |pick: fn(&mut Tap) -> &mut Vec<Array2<f32>>, i: usize| {
-        stack(
-            taps.iter_mut()
-                .map(|tap| std::mem::take(&mut pick(tap)[i]))
-                .collect(),
-        )
+        stack(taps.iter_mut().map(|tap| std::mem::take(&mut pick(tap)[i])).collect())
     };
-    let inputs = (0..inputs)
-        .map(|i| column(|tap| &mut tap.inputs, i))
-        .collect();
-    let outputs = (0..outputs)
-        .map(|i| column(|tap| &mut tap.outputs, i))
-        .collect();
+    let inputs = (0..inputs).map(|i| column(|tap| &mut tap.inputs, i)).collect();
+    let outputs = (0..outputs).map(|i| column(|tap| &mut tap.outputs, i)).collect();
     let stream = has_stream.then(|| stack(taps.into_iter().filter_map(|tap| tap.stream).collect()));
-    Some(Tap {
-        inputs,
-        outputs,
-        queries,
-        stream,
-        group,
-    })
+    Some(Tap { inputs, outputs, queries, stream, group })
 }
 
 impl LinearStep {
@@ -308,10 +289,9 @@ impl PairStep {
         (a, b): (usize, usize),
     ) -> Array2<f32> {
         match self {
-            Self::Product {
-                scale,
-                sigmoid: true,
-            } => products(left.mapv(sigmoid).view(), right, (a, b), *scale),
+            Self::Product { scale, sigmoid: true } => {
+                products(left.mapv(sigmoid).view(), right, (a, b), *scale)
+            }
             Self::Product { scale, .. } => products(left, right, (a, b), *scale),
             Self::Table(pair) => {
                 let subspaces = pair.spec.subspaces;
@@ -321,9 +301,7 @@ impl PairStep {
                 for (i, mut row) in out.rows_mut().into_iter().enumerate() {
                     let group = i / a * b;
                     for c in 0..subspaces {
-                        let entries =
-                            pair.table
-                                .slice(ndarray::s![c, usize::from(left[[i, c]]), ..]);
+                        let entries = pair.table.slice(ndarray::s![c, usize::from(left[[i, c]]), ..]);
                         for (j, sum) in row.iter_mut().enumerate() {
                             *sum += entries[usize::from(right[[group + j, c]])];
                         }
@@ -371,9 +349,7 @@ pub(crate) fn look_up(table: &Table, codes: ArrayView2<'_, u16>) -> Array2<f32> 
 impl Evaluator {
     /// The finished kernels; fails with the first that is still exact.
     pub(crate) fn into_tables(self) -> Result<(Linear, Vec<Layer>, Linear), Error> {
-        let exact = |place: Place| Error::Exact {
-            kernel: place.to_string(),
-        };
+        let exact = |place: Place| Error::Exact { kernel: place.to_string() };
         let linear = |step, place| match step {
             LinearStep::Table(linear) => Ok(*linear),
             LinearStep::Dense(_) => Err(exact(place)),

@@ -5,10 +5,7 @@ use tablewright_model::{Dense, Network, Norm};
 
 /// W' = W·diag(γ), b' = W·β + b: the linear kernel on the normalised x̂ instead of on γ·x̂ + β.
 fn fold(dense: &Dense, norm: &Norm) -> Dense {
-    Dense {
-        weight: &dense.weight * &norm.weight,
-        bias: dense.weight.dot(&norm.bias) + &dense.bias,
-    }
+    Dense { weight: &dense.weight * &norm.weight, bias: dense.weight.dot(&norm.bias) + &dense.bias }
 }
 
 /// Query, key and value of one folded qkv kernel.

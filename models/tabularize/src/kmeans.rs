@@ -18,12 +18,7 @@ const ENOUGH: f64 = 1e-4;
 ///
 /// When there are no more than k distinct rows, these are the prototypes, and the rest repeat the last one: a tie goes
 /// to the lowest index, so the repeats are never chosen. `x` has at least one row.
-pub(crate) fn kmeans(
-    x: ArrayView2<'_, f32>,
-    k: usize,
-    metric: Metric,
-    rng: &mut ChaCha8Rng,
-) -> Array2<f32> {
+pub(crate) fn kmeans(x: ArrayView2<'_, f32>, k: usize, metric: Metric, rng: &mut ChaCha8Rng) -> Array2<f32> {
     let points: Vec<Vec<f32>> = x.rows().into_iter().map(|row| row.to_vec()).collect();
     let mut centres = match distinct(&points, k) {
         Some(few) => return matrix(&few, k),
@@ -45,10 +40,8 @@ pub(crate) fn kmeans(
         let total: f64 = found.iter().map(|f| f64::from(f.1)).sum();
         let codes: Vec<u16> = found.iter().map(|f| f.0).collect();
         let buckets = Buckets::new(codes[..].into(), k);
-        let moved: Vec<Option<Vec<f32>>> = (0..k)
-            .into_par_iter()
-            .map(|code| centre(&points, buckets.get(code), metric))
-            .collect();
+        let moved: Vec<Option<Vec<f32>>> =
+            (0..k).into_par_iter().map(|code| centre(&points, buckets.get(code), metric)).collect();
         // A centre without points moves to a point that is far from its own.
         let mut far: Vec<usize> = Vec::new();
         if moved.iter().any(Option::is_none) {
@@ -104,18 +97,14 @@ fn seed(points: &[Vec<f32>], k: usize, metric: Metric, rng: &mut ChaCha8Rng) -> 
     let mut distance = vec![f32::INFINITY; points.len()];
     while centres.len() < k {
         let newest = &centres[centres.len() - 1];
-        distance
-            .par_iter_mut()
-            .zip(points)
-            .with_min_len(512)
-            .for_each(|(distance, point)| {
-                let terms = point.iter().zip(newest).map(|(a, b)| a - b);
-                let to_newest: f32 = match metric {
-                    Metric::L2 => terms.map(|d| d * d).sum(),
-                    Metric::L1 => terms.map(f32::abs).sum(),
-                };
-                *distance = distance.min(to_newest);
-            });
+        distance.par_iter_mut().zip(points).with_min_len(512).for_each(|(distance, point)| {
+            let terms = point.iter().zip(newest).map(|(a, b)| a - b);
+            let to_newest: f32 = match metric {
+                Metric::L2 => terms.map(|d| d * d).sum(),
+                Metric::L1 => terms.map(f32::abs).sum(),
+            };
+            *distance = distance.min(to_newest);
+        });
         let total: f64 = distance.iter().map(|&d| f64::from(d)).sum();
         let mut left = rng.random::<f64>() * total;
         let drawn = distance.iter().position(|&d| {
@@ -169,9 +158,7 @@ mod tests {
 
     #[test]
     fn separate_clouds_are_found() {
-        let x = Array2::from_shape_fn((300, 1), |(i, _)| {
-            (i % 3) as f32 * 10.0 + (i / 3) as f32 * 0.001
-        });
+        let x = Array2::from_shape_fn((300, 1), |(i, _)| (i % 3) as f32 * 10.0 + (i / 3) as f32 * 0.001);
         for metric in [Metric::L2, Metric::L1] {
             let p = kmeans(x.view(), 3, metric, &mut rng());
             let mut p: Vec<_> = p.iter().map(|v| v.round() as i32).collect();

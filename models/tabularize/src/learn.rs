@@ -49,11 +49,7 @@ impl Plan {
 
     /// Nearest-prototype encoder from a sample of rows.
     fn nearest(&self, x: ArrayView2<'_, f32>, metric: Metric) -> Encoder {
-        let KernelSpec {
-            prototypes: k,
-            subspaces,
-            ..
-        } = self.spec;
+        let KernelSpec { prototypes: k, subspaces, .. } = self.spec;
         let mut prototypes = Array2::zeros((k, x.ncols()));
         for c in 0..subspaces {
             let own = subspace(x.ncols(), subspaces, c);
@@ -78,9 +74,7 @@ impl Plan {
                 // Features are at most 1024: 8 heads of 128.
                 split[[c, level]] = (own.start + j) as u32;
             }
-            threshold
-                .row_mut(c)
-                .assign(&ndarray::ArrayView1::from(&learned.threshold[..]));
+            threshold.row_mut(c).assign(&ndarray::ArrayView1::from(&learned.threshold[..]));
             shape.explain(&learned.leaf);
         }
         Encoder::Tree { split, threshold }
@@ -90,12 +84,7 @@ impl Plan {
         map_rows(x, |rows| encode(encoder, self.spec.subspaces, rows))
     }
 
-    fn prototypes(
-        &self,
-        encoder: &Encoder,
-        x: ArrayView2<'_, f32>,
-        codes: &Array2<u16>,
-    ) -> Array2<f32> {
+    fn prototypes(&self, encoder: &Encoder, x: ArrayView2<'_, f32>, codes: &Array2<u16>) -> Array2<f32> {
         match encoder {
             Encoder::Tree { .. } => means(x, codes.view(), self.spec.prototypes),
             Encoder::Nearest { prototypes, .. } => prototypes.clone(),
@@ -131,10 +120,7 @@ pub(crate) fn linear(
     let encoders = if let Some(metric) = plan.metric() {
         vec![("", plan.nearest(few.view(), metric))]
     } else {
-        shapes(parts, &drawn)
-            .into_iter()
-            .map(|(name, shape)| (name, plan.tree(few.view(), shape)))
-            .collect()
+        shapes(parts, &drawn).into_iter().map(|(name, shape)| (name, plan.tree(few.view(), shape))).collect()
     };
     let mut learned = Vec::new();
     for (name, encoder) in encoders {
@@ -147,9 +133,8 @@ pub(crate) fn linear(
                 bias: Some(part.dense.bias.clone()),
             })
             .collect();
-        let fitted = (product.iter().zip(parts))
-            .map(|(table, part)| refit(table, part, &codes, plan.seed))
-            .collect();
+        let fitted =
+            (product.iter().zip(parts)).map(|(table, part)| refit(table, part, &codes, plan.seed)).collect();
         for (fill, tables) in [("product", product), ("ridge", fitted)] {
             learned.push(Learned {
                 name: format!("{name}{fill}"),
@@ -164,9 +149,7 @@ pub(crate) fn linear(
 /// What the trees of a linear kernel may minimise, the targets those of the rows `drawn`.
 fn shapes(parts: &[Part<'_>], drawn: &[usize]) -> Vec<(&'static str, Shape)> {
     let mut shapes = vec![("input splits, ", Shape::Input)];
-    let weights: Vec<_> = (parts.iter())
-        .map(|part| part.dense.weight.view())
-        .collect();
+    let weights: Vec<_> = (parts.iter()).map(|part| part.dense.weight.view()).collect();
     // Parts of one encoder have the same features, so they stack.
     if let Ok(weight) = concatenate(Axis(0), &weights) {
         shapes.push(("output splits, ", Shape::Metric(metric(weight.view()))));
@@ -209,29 +192,17 @@ pub(crate) fn pair(
     (scale, squash): (f32, bool),
 ) -> Vec<Learned> {
     let few = |x: ArrayView2<'_, f32>, seed| {
-        x.select(
-            Axis(0),
-            &sample(x.nrows(), plan.samples, plan.seed.wrapping_add(seed)),
-        )
+        x.select(Axis(0), &sample(x.nrows(), plan.samples, plan.seed.wrapping_add(seed)))
     };
     let (few_left, few_right) = (few(left, 0), few(right, 1));
     let squashed = |x: ArrayView2<'_, f32>| {
-        if squash {
-            x.mapv(sigmoid)
-        } else {
-            x.to_owned()
-        }
+        if squash { x.mapv(sigmoid) } else { x.to_owned() }
     };
-    let other = Plan {
-        seed: plan.seed.wrapping_add(1000),
-        ..*plan
-    };
+    let other = Plan { seed: plan.seed.wrapping_add(1000), ..*plan };
     let encoders = match plan.metric() {
-        Some(metric) => vec![(
-            "",
-            plan.nearest(few_left.view(), metric),
-            other.nearest(few_right.view(), metric),
-        )],
+        Some(metric) => {
+            vec![("", plan.nearest(few_left.view(), metric), other.nearest(few_right.view(), metric))]
+        }
         None => vec![
             (
                 "input splits, ",
@@ -248,10 +219,7 @@ pub(crate) fn pair(
                         Shape::Metric(metric(few_right.view()))
                     },
                 ),
-                plan.tree(
-                    few_right.view(),
-                    Shape::Metric(metric(squashed(few_left.view()).view())),
-                ),
+                plan.tree(few_right.view(), Shape::Metric(metric(squashed(few_left.view()).view()))),
             ),
         ],
     };
@@ -265,22 +233,13 @@ pub(crate) fn pair(
         };
         let rp = plan.prototypes(&r, right, &rc);
         let product = pairs::products(lp.view(), rp.view(), plan.spec.subspaces, scale);
-        let mut pair = Pair {
-            spec: plan.spec,
-            left: l,
-            right: r,
-            table: product,
-        };
+        let mut pair = Pair { spec: plan.spec, left: l, right: r, table: product };
         learned.push(Learned {
             name: format!("{name}product"),
             step: Step::Pair(PairStep::Table(Box::new(pair.clone()))),
             used: used.clone(),
         });
-        let codes = pairs::Codes {
-            left: lc.view(),
-            right: rc.view(),
-            group,
-        };
+        let codes = pairs::Codes { left: lc.view(), right: rc.view(), group };
         let mut residual = pairs::remainder(&pair.table, &codes, wanted);
         pairs::ridge(&mut pair.table, &codes, &mut residual);
         learned.push(Learned {
@@ -295,11 +254,7 @@ pub(crate) fn pair(
 /// A linear kernel from its encoder and its one table.
 pub(crate) fn one_table(spec: KernelSpec) -> impl Fn(Encoder, Vec<Table>) -> Step {
     move |encoder, mut tables| {
-        Step::Linear(LinearStep::Table(Box::new(Linear {
-            spec,
-            encoder,
-            table: tables.swap_remove(0),
-        })))
+        Step::Linear(LinearStep::Table(Box::new(Linear { spec, encoder, table: tables.swap_remove(0) })))
     }
 }
 
@@ -309,12 +264,6 @@ pub(crate) fn three_tables(spec: KernelSpec) -> impl Fn(Encoder, Vec<Table>) -> 
         let v = tables.swap_remove(2);
         let k = tables.swap_remove(1);
         let q = tables.swap_remove(0);
-        Step::Qkv(QkvStep::Table(Box::new(Qkv {
-            spec,
-            encoder,
-            q,
-            k,
-            v,
-        })))
+        Step::Qkv(QkvStep::Table(Box::new(Qkv { spec, encoder, q, k, v })))
     }
 }

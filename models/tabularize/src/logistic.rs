@@ -33,9 +33,7 @@ pub(crate) struct Goal<'a> {
 /// Newton steps, bucket by bucket, the subspaces taking turns.
 pub(crate) fn fit(table: &mut Table, codes: ArrayView2<'_, u16>, goal: &Goal<'_>) {
     let (subspaces, k, outputs) = table.entries.dim();
-    let buckets: Vec<Buckets> = (0..subspaces)
-        .map(|c| Buckets::new(codes.column(c), k))
-        .collect();
+    let buckets: Vec<Buckets> = (0..subspaces).map(|c| Buckets::new(codes.column(c), k)).collect();
     let mut wanted = goal.teacher.mapv(|z| (1.0 - goal.trust) * sigmoid(z));
     for (row, mut wanted) in wanted.rows_mut().into_iter().enumerate() {
         let labels = goal.labels.row(row);
@@ -71,13 +69,9 @@ pub(crate) fn fit(table: &mut Table, codes: ArrayView2<'_, u16>, goal: &Goal<'_>
                 })
                 .collect();
             add(&mut change, c, &steps);
-            logits
-                .axis_iter_mut(Axis(0))
-                .into_par_iter()
-                .enumerate()
-                .for_each(|(row, mut logits)| {
-                    logits += &ndarray::ArrayView1::from(&steps[usize::from(codes[[row, c]])][..]);
-                });
+            logits.axis_iter_mut(Axis(0)).into_par_iter().enumerate().for_each(|(row, mut logits)| {
+                logits += &ndarray::ArrayView1::from(&steps[usize::from(codes[[row, c]])][..]);
+            });
         }
     }
     table.entries += &change;
@@ -103,22 +97,12 @@ mod tests {
             let often = u8::from(i / 2 % 4 != 0);
             if i % 2 == 1 { often } else { often << 1 }
         });
-        let mut table = Table {
-            entries: Array3::zeros((1, 2, 2)),
-            bias: None,
-        };
+        let mut table = Table { entries: Array3::zeros((1, 2, 2)), bias: None };
         let teacher = Array2::zeros((400, 2));
-        let goal = Goal {
-            labels: labels.view(),
-            teacher: teacher.view(),
-            trust: 1.0,
-        };
+        let goal = Goal { labels: labels.view(), teacher: teacher.view(), trust: 1.0 };
         fit(&mut table, codes.view(), &goal);
         let p = table.entries.mapv(sigmoid);
-        assert!(
-            (p[[0, 1, 0]] - 0.75).abs() < 0.01 && (p[[0, 0, 1]] - 0.75).abs() < 0.01,
-            "{p}"
-        );
+        assert!((p[[0, 1, 0]] - 0.75).abs() < 0.01 && (p[[0, 0, 1]] - 0.75).abs() < 0.01, "{p}");
         assert!(p[[0, 1, 1]] < 0.02 && p[[0, 0, 0]] < 0.02, "{p}");
     }
 }

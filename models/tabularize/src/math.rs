@@ -50,11 +50,7 @@ mod tests {
         // x·Φ(x) with Φ(1) = 0.8413447461, Φ(3) = 0.9986501020; the tanh form gives 0.841192 for 1.
         let mut x = array![[-1.0_f32, 0.0, 1.0, 3.0]];
         activate(&mut x, Activation::Gelu);
-        assert_abs_diff_eq!(
-            x,
-            array![[-0.158_655_25_f32, 0.0, 0.841_344_7, 2.995_950_3]],
-            epsilon = 1e-6
-        );
+        assert_abs_diff_eq!(x, array![[-0.158_655_25_f32, 0.0, 0.841_344_7, 2.995_950_3]], epsilon = 1e-6);
     }
 
     #[test]

@@ -32,12 +32,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            spec: KernelSpec {
-                encoder: EncoderKind::Tree,
-                prototypes: 128,
-                subspaces: 2,
-                bits: 8,
-            },
+            spec: KernelSpec { encoder: EncoderKind::Tree, prototypes: 128, subspaces: 2, bits: 8 },
             kernels: BTreeMap::new(),
             samples: 30_000,
             encoder_samples: 16_384,
@@ -61,12 +56,7 @@ impl Options {
             if (low..=high).contains(&value) {
                 return Ok(());
             }
-            Err(Error::Option {
-                field,
-                value,
-                low,
-                high,
-            })
+            Err(Error::Option { field, value, low, high })
         };
         range("samples", self.samples, 1, 10_000_000)?;
         range("encoder_samples", self.encoder_samples, 1, 10_000_000)?;
@@ -76,19 +66,13 @@ impl Options {
         for name in self.kernels.keys() {
             if !sites.iter().any(|site| site.name == *name) {
                 let known: Vec<_> = sites.iter().map(|site| &site.name[..]).collect();
-                return Err(Error::UnknownKernel {
-                    name: name.clone(),
-                    known: known.join(", "),
-                });
+                return Err(Error::UnknownKernel { name: name.clone(), known: known.join(", ") });
             }
         }
         for site in sites {
             let spec = self.spec_of(&site.name);
             if !(2..=1024).contains(&spec.prototypes) || !spec.prototypes.is_power_of_two() {
-                return Err(Error::Prototypes {
-                    kernel: site.name,
-                    value: spec.prototypes,
-                });
+                return Err(Error::Prototypes { kernel: site.name, value: spec.prototypes });
             }
             let high = site.features.min(16);
             if !(1..=high).contains(&spec.subspaces) {
@@ -100,10 +84,7 @@ impl Options {
                 });
             }
             if ![4, 6, 8, 12, 16, 32].contains(&spec.bits) {
-                return Err(Error::Bits {
-                    kernel: site.name,
-                    value: spec.bits,
-                });
+                return Err(Error::Bits { kernel: site.name, value: spec.bits });
             }
         }
         Ok(())

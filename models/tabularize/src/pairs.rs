@@ -23,9 +23,7 @@ pub(crate) fn products(
     let mut table = Array3::zeros((subspaces, k, k));
     for c in 0..subspaces {
         let own = subspace(features, subspaces, c);
-        let part = left
-            .slice(s![.., own.clone()])
-            .dot(&right.slice(s![.., own]).t());
+        let part = left.slice(s![.., own.clone()]).dot(&right.slice(s![.., own]).t());
         table.index_axis_mut(Axis(0), c).assign(&(part * scale));
     }
     table
@@ -42,26 +40,18 @@ pub(crate) struct Codes<'a> {
 }
 
 /// `wanted` minus what the table gives, `[(group, a), b]`.
-pub(crate) fn remainder(
-    table: &Array3<f32>,
-    codes: &Codes<'_>,
-    wanted: &Array2<f32>,
-) -> Array2<f32> {
+pub(crate) fn remainder(table: &Array3<f32>, codes: &Codes<'_>, wanted: &Array2<f32>) -> Array2<f32> {
     let (a, b) = codes.group;
     let mut residual = wanted.clone();
-    residual
-        .axis_iter_mut(Axis(0))
-        .into_par_iter()
-        .enumerate()
-        .for_each(|(row, mut residual)| {
-            let group = row / a * b;
-            for c in 0..table.dim().0 {
-                let entries = table.slice(s![c, usize::from(codes.left[[row, c]]), ..]);
-                for (j, r) in residual.iter_mut().enumerate() {
-                    *r -= entries[usize::from(codes.right[[group + j, c]])];
-                }
+    residual.axis_iter_mut(Axis(0)).into_par_iter().enumerate().for_each(|(row, mut residual)| {
+        let group = row / a * b;
+        for c in 0..table.dim().0 {
+            let entries = table.slice(s![c, usize::from(codes.left[[row, c]]), ..]);
+            for (j, r) in residual.iter_mut().enumerate() {
+                *r -= entries[usize::from(codes.right[[group + j, c]])];
             }
-        });
+        }
+    });
     residual
 }
 
@@ -71,9 +61,7 @@ pub(crate) fn remainder(
 pub(crate) fn ridge(table: &mut Array3<f32>, codes: &Codes<'_>, residual: &mut Array2<f32>) {
     let (subspaces, k, _) = table.dim();
     let (a, b) = codes.group;
-    let lefts: Vec<Buckets> = (0..subspaces)
-        .map(|c| Buckets::new(codes.left.column(c), k))
-        .collect();
+    let lefts: Vec<Buckets> = (0..subspaces).map(|c| Buckets::new(codes.left.column(c), k)).collect();
     let mut change = Array3::<f32>::zeros(table.dim());
     let mut before = f64::INFINITY;
     for _ in 0..PASSES {
@@ -101,17 +89,13 @@ pub(crate) fn ridge(table: &mut Array3<f32>, codes: &Codes<'_>, residual: &mut A
                 let mut row = change.slice_mut(s![c, code, ..]);
                 row += &ndarray::ArrayView1::from(&step[..]);
             }
-            residual
-                .axis_iter_mut(Axis(0))
-                .into_par_iter()
-                .enumerate()
-                .for_each(|(row, mut residual)| {
-                    let step = &steps[usize::from(codes.left[[row, c]])];
-                    let group = row / a * b;
-                    for (j, r) in residual.iter_mut().enumerate() {
-                        *r -= step[usize::from(right[group + j])];
-                    }
-                });
+            residual.axis_iter_mut(Axis(0)).into_par_iter().enumerate().for_each(|(row, mut residual)| {
+                let step = &steps[usize::from(codes.left[[row, c]])];
+                let group = row / a * b;
+                for (j, r) in residual.iter_mut().enumerate() {
+                    *r -= step[usize::from(right[group + j])];
+                }
+            });
         }
         let error = squares(residual.view());
         if subspaces == 1 || error >= before * (1.0 - ENOUGH) {
@@ -132,15 +116,10 @@ mod tests {
         let left = Array2::from_shape_fn((400, 1), |(i, _)| (i * 7 % 5 % 4) as u16);
         let right = Array2::from_shape_fn((600, 1), |(i, _)| (i * 11 % 13 % 4) as u16);
         let wanted = |l: u16, r: u16| f32::from(l) * f32::from(r) - f32::from(r);
-        let mut residual = Array2::from_shape_fn((400, 3), |(i, j)| {
-            wanted(left[[i, 0]], right[[i / 2 * 3 + j, 0]])
-        });
+        let mut residual =
+            Array2::from_shape_fn((400, 3), |(i, j)| wanted(left[[i, 0]], right[[i / 2 * 3 + j, 0]]));
         let before = squares(residual.view());
-        let codes = Codes {
-            left: left.view(),
-            right: right.view(),
-            group: (2, 3),
-        };
+        let codes = Codes { left: left.view(), right: right.view(), group: (2, 3) };
         let mut table = Array3::zeros((1, 4, 4));
         ridge(&mut table, &codes, &mut residual);
         assert!(squares(residual.view()) < 1e-3 * before);

@@ -81,10 +81,7 @@ mod tests {
             activation: Activation::Gelu,
             norm_eps: 1e-5,
         };
-        let names: Vec<_> = Place::all(&config)
-            .iter()
-            .map(ToString::to_string)
-            .collect();
+        let names: Vec<_> = Place::all(&config).iter().map(ToString::to_string).collect();
         let sites: Vec<_> = config.kernels().into_iter().map(|site| site.name).collect();
         assert_eq!(names, sites);
     }

@@ -51,18 +51,12 @@ pub(crate) fn means(x: ArrayView2<'_, f32>, codes: ArrayView2<'_, u16>, k: usize
 }
 
 /// `[C, K, outputs]`: W·prototype, subspace by subspace.
-pub(crate) fn products(
-    dense: &Dense,
-    prototypes: ArrayView2<'_, f32>,
-    subspaces: usize,
-) -> Array3<f32> {
+pub(crate) fn products(dense: &Dense, prototypes: ArrayView2<'_, f32>, subspaces: usize) -> Array3<f32> {
     let (k, features) = prototypes.dim();
     let mut entries = Array3::zeros((subspaces, k, dense.weight.nrows()));
     for c in 0..subspaces {
         let own = subspace(features, subspaces, c);
-        let part = prototypes
-            .slice(s![.., own.clone()])
-            .dot(&dense.weight.slice(s![.., own]).t());
+        let part = prototypes.slice(s![.., own.clone()]).dot(&dense.weight.slice(s![.., own]).t());
         entries.index_axis_mut(Axis(0), c).assign(&part);
     }
     entries
@@ -72,15 +66,9 @@ pub(crate) fn products(
 ///
 /// `residual` `[rows, outputs]` is what is wanted minus what the tables now give; afterwards it is what remains.
 /// Subspaces take turns (block Gauss-Seidel on the normal equations), which needs no matrix of C·K squared.
-pub(crate) fn ridge(
-    entries: &mut Array3<f32>,
-    codes: ArrayView2<'_, u16>,
-    residual: &mut Array2<f32>,
-) {
+pub(crate) fn ridge(entries: &mut Array3<f32>, codes: ArrayView2<'_, u16>, residual: &mut Array2<f32>) {
     let (subspaces, k, outputs) = entries.dim();
-    let buckets: Vec<Buckets> = (0..subspaces)
-        .map(|c| Buckets::new(codes.column(c), k))
-        .collect();
+    let buckets: Vec<Buckets> = (0..subspaces).map(|c| Buckets::new(codes.column(c), k)).collect();
     let mut change = Array3::<f32>::zeros(entries.dim());
     let mut before = f64::INFINITY;
     for _ in 0..PASSES {
@@ -105,14 +93,9 @@ pub(crate) fn ridge(
                 let mut row = change.slice_mut(s![c, code, ..]);
                 row += &ndarray::ArrayView1::from(&step[..]);
             }
-            residual
-                .axis_iter_mut(Axis(0))
-                .into_par_iter()
-                .enumerate()
-                .for_each(|(row, mut residual)| {
-                    residual -=
-                        &ndarray::ArrayView1::from(&steps[usize::from(codes[[row, c]])][..]);
-                });
+            residual.axis_iter_mut(Axis(0)).into_par_iter().enumerate().for_each(|(row, mut residual)| {
+                residual -= &ndarray::ArrayView1::from(&steps[usize::from(codes[[row, c]])][..]);
+            });
         }
         let error = squares(residual.view());
         if subspaces == 1 || error >= before * (1.0 - ENOUGH) {
@@ -142,10 +125,7 @@ mod tests {
     fn unseen_codes_take_their_nearest_ancestors_mean() {
         let x = array![[1.0_f32], [3.0], [10.0]];
         let codes = array![[0_u16], [0], [3]];
-        assert_eq!(
-            means(x.view(), codes.view(), 4),
-            array![[2.0], [2.0], [10.0], [10.0]]
-        );
+        assert_eq!(means(x.view(), codes.view(), 4), array![[2.0], [2.0], [10.0], [10.0]]);
         let none = means(x.view(), array![[0_u16], [0], [0]].view(), 4);
         assert!((none[[3, 0]] - 14.0 / 3.0).abs() < 1e-6);
     }
@@ -153,10 +133,7 @@ mod tests {
     #[test]
     fn ridge_finds_an_additive_function() {
         // y = f(code0) + g(code1), every combination 50 times: the pull is all that keeps the error from 0.
-        let codes = Array2::from_shape_fn(
-            (600, 2),
-            |(i, c)| if c == 0 { i % 4 } else { i / 4 % 3 } as u16,
-        );
+        let codes = Array2::from_shape_fn((600, 2), |(i, c)| if c == 0 { i % 4 } else { i / 4 % 3 } as u16);
         let wanted = Array2::from_shape_fn((600, 1), |(i, _)| {
             [0.0, 1.0, 5.0, -2.0][i % 4] + [3.0, -1.0, 0.5][i / 4 % 3]
         });
@@ -166,9 +143,6 @@ mod tests {
         assert!(squares(residual.view()) < 1e-3 * squares(wanted.view()));
         let sum = entries[[0, 2, 0]] + entries[[1, 0, 0]];
         assert!((sum - 8.0).abs() < 0.1, "{sum}");
-        assert!(
-            entries[[1, 3, 0]].abs() < 1e-9,
-            "an unseen code keeps its product"
-        );
+        assert!(entries[[1, 3, 0]].abs() < 1e-9, "an unseen code keeps its product");
     }
 }

@@ -11,15 +11,8 @@ use rayon::prelude::*;
 const CHUNK: usize = 1024;
 
 /// `f` over all of `0..count` in pieces of at most `size`, in parallel; results in order.
-pub(crate) fn pieces<T: Send>(
-    count: usize,
-    size: usize,
-    f: impl Fn(Range<usize>) -> T + Sync,
-) -> Vec<T> {
-    (0..count.div_ceil(size))
-        .into_par_iter()
-        .map(|i| f(i * size..((i + 1) * size).min(count)))
-        .collect()
+pub(crate) fn pieces<T: Send>(count: usize, size: usize, f: impl Fn(Range<usize>) -> T + Sync) -> Vec<T> {
+    (0..count.div_ceil(size)).into_par_iter().map(|i| f(i * size..((i + 1) * size).min(count))).collect()
 }
 
 /// `f` over pieces of the rows of `x`, in parallel; its results one below the other.
@@ -27,9 +20,7 @@ pub(crate) fn map_rows<T: Clone + Send + Sync>(
     x: ArrayView2<'_, f32>,
     f: impl Fn(ArrayView2<'_, f32>) -> Array2<T> + Sync,
 ) -> Array2<T> {
-    let parts = pieces(x.nrows(), CHUNK, |range| {
-        f(x.slice_axis(Axis(0), range.into()))
-    });
+    let parts = pieces(x.nrows(), CHUNK, |range| f(x.slice_axis(Axis(0), range.into())));
     stack(parts)
 }
 
@@ -49,10 +40,7 @@ pub(crate) fn by_head(x: ArrayView2<'_, f32>, tokens: usize, heads: usize) -> Ar
     let mut out = Array2::zeros((x.nrows() * heads, dims));
     for (i, mut row) in out.rows_mut().into_iter().enumerate() {
         let (group, head, token) = (i / (heads * tokens), i / tokens % heads, i % tokens);
-        row.assign(&x.slice(ndarray::s![
-            group * tokens + token,
-            head * dims..(head + 1) * dims
-        ]));
+        row.assign(&x.slice(ndarray::s![group * tokens + token, head * dims..(head + 1) * dims]));
     }
     out
 }
@@ -63,11 +51,7 @@ pub(crate) fn merge_heads(x: ArrayView2<'_, f32>, tokens: usize, heads: usize) -
     let mut out = Array2::zeros((x.nrows() / heads, heads * dims));
     for (i, row) in x.rows().into_iter().enumerate() {
         let (group, head, token) = (i / (heads * tokens), i / tokens % heads, i % tokens);
-        out.slice_mut(ndarray::s![
-            group * tokens + token,
-            head * dims..(head + 1) * dims
-        ])
-        .assign(&row);
+        out.slice_mut(ndarray::s![group * tokens + token, head * dims..(head + 1) * dims]).assign(&row);
     }
     out
 }
@@ -97,9 +81,7 @@ pub(crate) fn sample(n: usize, count: usize, seed: u64) -> Vec<usize> {
         return (0..n).collect();
     }
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    (0..count)
-        .map(|i| rng.random_range(i * n / count..(i + 1) * n / count))
-        .collect()
+    (0..count).map(|i| rng.random_range(i * n / count..(i + 1) * n / count)).collect()
 }
 
 #[cfg(test)]

@@ -28,11 +28,7 @@ impl Counts {
     /// 2·hits / (predicted + positives); 0 when nothing is predicted and nothing is true.
     pub fn f1(&self) -> f64 {
         let sum = self.predicted + self.positives;
-        if sum == 0 {
-            0.0
-        } else {
-            2.0 * self.hits as f64 / sum as f64
-        }
+        if sum == 0 { 0.0 } else { 2.0 * self.hits as f64 / sum as f64 }
     }
 }
 
@@ -55,13 +51,11 @@ pub fn counts(logits: ArrayView2<'_, f32>, labels: ArrayView2<'_, u8>, threshold
         }
         counts
     });
-    parts
-        .into_iter()
-        .fold(Counts::default(), |sum, part| Counts {
-            hits: sum.hits + part.hits,
-            predicted: sum.predicted + part.predicted,
-            positives: sum.positives + part.positives,
-        })
+    parts.into_iter().fold(Counts::default(), |sum, part| Counts {
+        hits: sum.hits + part.hits,
+        predicted: sum.predicted + part.predicted,
+        positives: sum.positives + part.positives,
+    })
 }
 
 /// The best threshold and what it gives.
@@ -82,11 +76,7 @@ pub fn best(logits: ArrayView2<'_, f32>, labels: ArrayView2<'_, u8>) -> Best {
             let truth = labels.row(row);
             for (output, &logit) in logits.row(row).iter().enumerate() {
                 let position = ((logit.clamp(-LIMIT - 1.0, LIMIT) + LIMIT) * STEPS).floor();
-                let bin = if position < 0.0 {
-                    0
-                } else {
-                    position as usize + 1
-                };
+                let bin = if position < 0.0 { 0 } else { position as usize + 1 };
                 bins[bin][usize::from(label(truth, output))] += 1;
             }
         }
@@ -100,14 +90,8 @@ pub fn best(logits: ArrayView2<'_, f32>, labels: ArrayView2<'_, u8>) -> Best {
         }
     }
     let positives = bins.iter().map(|bin| bin[1]).sum();
-    let mut counts = Counts {
-        positives,
-        ..Counts::default()
-    };
-    let mut best = Best {
-        f1: -1.0,
-        threshold: 0.5,
-    };
+    let mut counts = Counts { positives, ..Counts::default() };
+    let mut best = Best { f1: -1.0, threshold: 0.5 };
     for bin in (1..BINS).rev() {
         counts.hits += bins[bin][1];
         counts.predicted += bins[bin][0] + bins[bin][1];
@@ -133,14 +117,7 @@ mod tests {
         let logits = array![[1.0_f32, 0.1, -1.0, -3.0], [-1.0, -1.0, -1.0, 0.0]];
         let labels = array![[0b0101_u8], [0b1000]];
         let counts = counts(logits.view(), labels.view(), 0.5);
-        assert_eq!(
-            counts,
-            Counts {
-                hits: 2,
-                predicted: 3,
-                positives: 3
-            }
-        );
+        assert_eq!(counts, Counts { hits: 2, predicted: 3, positives: 3 });
         assert!((counts.f1() - 2.0 / 3.0).abs() < 1e-12);
     }
 
@@ -157,10 +134,7 @@ mod tests {
 
     #[test]
     fn without_positives_f1_is_0_and_the_threshold_valid() {
-        let best = best(
-            array![[5.0_f32, 100.0, -100.0, f32::MIN]].view(),
-            array![[0_u8]].view(),
-        );
+        let best = best(array![[5.0_f32, 100.0, -100.0, f32::MIN]].view(), array![[0_u8]].view());
         assert!(best.f1.abs() < 1e-12 && best.threshold > 0.0 && best.threshold < 1.0);
     }
 }

@@ -31,12 +31,7 @@ impl Shape {
     }
 
     /// Targets of subspace `c`, of which `x` `[rows, dims]` holds the vectors.
-    pub(crate) fn targets(
-        &self,
-        x: ArrayView2<'_, f32>,
-        c: usize,
-        subspaces: usize,
-    ) -> Array2<f32> {
+    pub(crate) fn targets(&self, x: ArrayView2<'_, f32>, c: usize, subspaces: usize) -> Array2<f32> {
         let through = |gram: &Array2<f64>, x: ArrayView2<'_, f32>| {
             let own = subspace(gram.nrows(), subspaces, c);
             x.dot(&root(gram.slice(s![own.clone(), own])))
@@ -54,11 +49,7 @@ impl Shape {
         let Self::Residual(targets) = self else {
             return;
         };
-        let leaves = leaf
-            .iter()
-            .copied()
-            .max()
-            .map_or(0, |last| usize::from(last) + 1);
+        let leaves = leaf.iter().copied().max().map_or(0, |last| usize::from(last) + 1);
         let mut sums = Array2::<f32>::zeros((leaves, targets.ncols()));
         let mut counts = vec![0.0_f32; leaves];
         for (row, &leaf) in targets.rows().into_iter().zip(leaf) {
@@ -67,10 +58,7 @@ impl Shape {
             counts[usize::from(leaf)] += 1.0;
         }
         for (mut row, &leaf) in targets.rows_mut().into_iter().zip(leaf) {
-            row.scaled_add(
-                -1.0 / counts[usize::from(leaf)],
-                &sums.row(usize::from(leaf)),
-            );
+            row.scaled_add(-1.0 / counts[usize::from(leaf)], &sums.row(usize::from(leaf)));
         }
     }
 }

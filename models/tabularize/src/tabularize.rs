@@ -40,11 +40,7 @@ pub fn tabularize(
     let places = Place::all(&network.config);
     let of = places.len() + 2 + usize::from(options.fine_tune);
     let mut tell = |done: usize, step: &str| {
-        progress(Progress {
-            done,
-            of,
-            step: step.to_owned(),
-        });
+        progress(Progress { done, of, step: step.to_owned() });
     };
 
     tell(0, "network");
@@ -69,10 +65,7 @@ pub fn tabularize(
         let plan = Plan {
             spec: options.spec_of(&name),
             samples: options.encoder_samples,
-            seed: options
-                .seed
-                .wrapping_mul(1_000_003)
-                .wrapping_add(100_000 * i as u64),
+            seed: options.seed.wrapping_mul(1_000_003).wrapping_add(100_000 * i as u64),
         };
         kernels.push(search.step(place, &plan));
     }
@@ -115,10 +108,7 @@ fn finite(logits: &Array2<f32>, network: &Network, part: &'static str) -> Result
     if logits.iter().all(|logit| logit.is_finite()) {
         return Ok(());
     }
-    Err(Error::NotFinite {
-        name: network.name.clone(),
-        part,
-    })
+    Err(Error::NotFinite { name: network.name.clone(), part })
 }
 
 /// Kernels in tables so far, and what decides about the next.
@@ -141,9 +131,9 @@ impl Search {
             let mut with = self.mixed.clone();
             with.set(place, step);
             let found = self.measure(name, &with, place, truth.as_ref());
-            let better = best.as_ref().is_none_or(|(held, ..)| {
-                found.f1 > held.f1 || (found.f1 >= held.f1 && found.mse < held.mse)
-            });
+            let better = best
+                .as_ref()
+                .is_none_or(|(held, ..)| found.f1 > held.f1 || (found.f1 >= held.f1 && found.mse < held.mse));
             if better {
                 refused.extend(best.replace((found, with, used)).map(|(held, ..)| held));
             } else {
@@ -154,31 +144,18 @@ impl Search {
             unreachable!("every place has at least two candidates");
         };
         self.mixed = mixed;
-        KernelReport {
-            kernel: place.to_string(),
-            chosen,
-            refused,
-            used_codes,
-        }
+        KernelReport { kernel: place.to_string(), chosen, refused, used_codes }
     }
 
     /// F1 with `with`, and the error of its kernel at `place` against the exact `truth`.
-    fn measure(
-        &self,
-        name: String,
-        with: &Evaluator,
-        place: Place,
-        truth: Option<&Tap>,
-    ) -> Candidate {
+    fn measure(&self, name: String, with: &Evaluator, place: Place, truth: Option<&Tap>) -> Candidate {
         let windows = self.few.windows.view();
         let (mut error, mut count, mut square, mut true_square) = (0.0, 0, 0.0, 0.0);
         for (given, truth) in with.tap(place, windows).iter().zip(truth) {
             // Before a residual addition the kernel also answers for what the stream already lacks.
             let lack = lack(truth, given);
             for (given, truth) in given.outputs.iter().zip(&truth.outputs) {
-                let given = lack
-                    .as_ref()
-                    .map_or_else(|| given.clone(), |lack| given - lack);
+                let given = lack.as_ref().map_or_else(|| given.clone(), |lack| given - lack);
                 error += squares((&given - truth).view());
                 count += truth.len();
                 square += squares(given.view());
@@ -191,21 +168,15 @@ impl Search {
             f1: best(with.logits(windows).view(), self.few.labels.view()).f1,
             mse: error / count.max(1) as f64,
             // |a|² + |b|² − |a − b|² = 2·(a · b).
-            cosine: if size > 0.0 {
-                (square + true_square - error) / 2.0 / size
-            } else {
-                1.0
-            },
+            cosine: if size > 0.0 { (square + true_square - error) / 2.0 / size } else { 1.0 },
         }
     }
 
     fn candidates(&self, place: Place, plan: &Plan) -> Vec<Learned> {
         let windows = self.train.windows.view();
-        let (Some(given), Some(mut wanted), Some(exact)) = (
-            self.mixed.tap(place, windows),
-            self.exact.tap(place, windows),
-            self.exact.at(place),
-        ) else {
+        let (Some(given), Some(mut wanted), Some(exact)) =
+            (self.mixed.tap(place, windows), self.exact.tap(place, windows), self.exact.at(place))
+        else {
             unreachable!("data were checked to hold windows, and the place is one of this network");
         };
         if let Some(lack) = lack(&wanted, &given) {
@@ -214,11 +185,7 @@ impl Search {
         let x = given.inputs[0].view();
         match exact {
             Step::Linear(LinearStep::Dense(dense)) => {
-                let part = Part {
-                    dense: &dense,
-                    rows: None,
-                    wanted: &wanted.outputs[0],
-                };
+                let part = Part { dense: &dense, rows: None, wanted: &wanted.outputs[0] };
                 learn::linear(plan, x, &[part], learn::one_table(plan.spec))
             }
             Step::Qkv(QkvStep::Dense(dense)) => {
@@ -256,18 +223,13 @@ impl Search {
         };
         let truth = self.exact.tap(Place::Head, self.few.windows.view());
         let teacher = self.exact.logits(windows);
-        let codes = map_rows(given.inputs[0].view(), |rows| {
-            encode(&linear.encoder, linear.spec.subspaces, rows)
-        });
+        let codes =
+            map_rows(given.inputs[0].view(), |rows| encode(&linear.encoder, linear.spec.subspaces, rows));
         let base = head.chosen.name.clone();
         let mut kept = self.mixed.clone();
         for trust in logistic::TRUSTS {
             let mut tuned = linear.clone();
-            let goal = logistic::Goal {
-                labels: self.train.labels.view(),
-                teacher: teacher.view(),
-                trust,
-            };
+            let goal = logistic::Goal { labels: self.train.labels.view(), teacher: teacher.view(), trust };
             logistic::fit(&mut tuned.table, codes.view(), &goal);
             let mut with = self.mixed.clone();
             with.head = LinearStep::Table(tuned);

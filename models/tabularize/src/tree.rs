@@ -43,10 +43,8 @@ pub(crate) fn tree(x: ArrayView2<'_, f32>, targets: ArrayView2<'_, f32>, levels:
     for level in 0..levels {
         let nodes = 1 << level;
         let tried = widest(&columns, &leaf, nodes);
-        let cuts: Vec<Cuts> = tried
-            .par_iter()
-            .map(|&j| cut(&columns[j], &sorted[j], &leaf, nodes, targets.view()))
-            .collect();
+        let cuts: Vec<Cuts> =
+            tried.par_iter().map(|&j| cut(&columns[j], &sorted[j], &leaf, nodes, targets.view())).collect();
         let mut best = 0;
         for (i, cut) in cuts.iter().enumerate() {
             if cut.gain > cuts[best].gain {
@@ -61,11 +59,7 @@ pub(crate) fn tree(x: ArrayView2<'_, f32>, targets: ArrayView2<'_, f32>, levels:
         split.push(j);
         threshold.extend(&chosen.threshold);
     }
-    Tree {
-        split,
-        threshold,
-        leaf,
-    }
+    Tree { split, threshold, leaf }
 }
 
 /// Up to [`TRIED`] columns with the most variance left inside the nodes, in ascending order.
@@ -84,9 +78,7 @@ fn widest(columns: &[Vec<f32>], leaf: &[u16], nodes: usize) -> Vec<usize> {
                 *sum += f64::from(value);
                 *squares += f64::from(value) * f64::from(value);
             }
-            (sums.iter().filter(|s| s.0 > 0.0))
-                .map(|&(n, sum, squares)| squares - sum * sum / n)
-                .sum()
+            (sums.iter().filter(|s| s.0 > 0.0)).map(|&(n, sum, squares)| squares - sum * sum / n).sum()
         })
         .collect();
     tried.sort_by(|&a, &b| left[b].total_cmp(&left[a]).then(a.cmp(&b)));
@@ -102,13 +94,7 @@ struct Cuts {
     threshold: Vec<f32>,
 }
 
-fn cut(
-    column: &[f32],
-    sorted: &[u32],
-    leaf: &[u16],
-    nodes: usize,
-    targets: ArrayView2<'_, f32>,
-) -> Cuts {
+fn cut(column: &[f32], sorted: &[u32], leaf: &[u16], nodes: usize, targets: ArrayView2<'_, f32>) -> Cuts {
     // The rows of each node, ascending in the column.
     let mut members: Vec<Vec<u32>> = vec![Vec::new(); nodes];
     for &row in sorted {
@@ -117,10 +103,7 @@ fn cut(
     let median = column[sorted[sorted.len() / 2] as usize];
     let width = targets.ncols();
     let (mut total, mut left) = (vec![0.0_f64; width], vec![0.0_f64; width]);
-    let mut cuts = Cuts {
-        gain: 0.0,
-        threshold: vec![median; nodes],
-    };
+    let mut cuts = Cuts { gain: 0.0, threshold: vec![median; nodes] };
     for (node, members) in members.iter().enumerate() {
         if members.is_empty() {
             continue;

@@ -9,26 +9,17 @@ use common::{Sample, config, network};
 use ndarray::{Array2, Axis};
 use proptest::prelude::*;
 use tablewright_model::{
-    Activation, AttentionActivation, Encoder, EncoderKind, KernelSpec, Network, NetworkConfig,
-    Pool, TableModel,
+    Activation, AttentionActivation, Encoder, EncoderKind, KernelSpec, Network, NetworkConfig, Pool,
+    TableModel,
 };
 use tablewright_tabularize::{Data, Error, Evaluator, Options, Place, Report, tabularize};
 
 fn spec(encoder: EncoderKind, prototypes: usize, subspaces: usize) -> KernelSpec {
-    KernelSpec {
-        encoder,
-        prototypes,
-        subspaces,
-        bits: 8,
-    }
+    KernelSpec { encoder, prototypes, subspaces, bits: 8 }
 }
 
 fn options(spec: KernelSpec) -> Options {
-    Options {
-        spec,
-        encoder_samples: 1000,
-        ..Options::default()
-    }
+    Options { spec, encoder_samples: 1000, ..Options::default() }
 }
 
 fn run(network: &Network, data: Data<'_>, options: &Options) -> (TableModel, Report) {
@@ -39,36 +30,18 @@ fn run(network: &Network, data: Data<'_>, options: &Options) -> (TableModel, Rep
 fn enough_prototypes_reproduce_the_network() {
     for attention in [AttentionActivation::Softmax, AttentionActivation::Sigmoid] {
         for kind in [EncoderKind::L2, EncoderKind::L1] {
-            let config = NetworkConfig {
-                attention,
-                layers: 2,
-                ..config()
-            };
+            let config = NetworkConfig { attention, layers: 2, ..config() };
             let network = network(config, 11);
             // 6 windows: at most 6·2·4 distinct columns of V, and no kernel sees more than 64 vectors.
             let sample = Sample::new(&network, 6, 1);
-            let options = Options {
-                fine_tune: false,
-                ..options(spec(kind, 64, 2))
-            };
+            let options = Options { fine_tune: false, ..options(spec(kind, 64, 2)) };
             let (model, report) = run(&network, sample.data(), &options);
             model.check().unwrap();
-            let exact = Evaluator::of_network(&network)
-                .unwrap()
-                .logits(sample.windows.view());
-            let tables = Evaluator::of_model(&model)
-                .unwrap()
-                .logits(sample.windows.view());
-            let worst = (&exact - &tables)
-                .iter()
-                .fold(0.0_f32, |worst, d| worst.max(d.abs()));
+            let exact = Evaluator::of_network(&network).unwrap().logits(sample.windows.view());
+            let tables = Evaluator::of_model(&model).unwrap().logits(sample.windows.view());
+            let worst = (&exact - &tables).iter().fold(0.0_f32, |worst, d| worst.max(d.abs()));
             assert!(worst < 2e-2, "{attention:?} {kind:?}: {worst}");
-            assert!(
-                report
-                    .kernels
-                    .iter()
-                    .all(|kernel| kernel.chosen.cosine > 0.9999)
-            );
+            assert!(report.kernels.iter().all(|kernel| kernel.chosen.cosine > 0.9999));
         }
     }
 }
@@ -79,20 +52,13 @@ fn the_same_bytes_from_any_number_of_threads() {
     let (train, valid) = (Sample::new(&network, 900, 1), Sample::new(&network, 200, 2));
     for kind in [EncoderKind::Tree, EncoderKind::L2, EncoderKind::L1] {
         let with = |threads| {
-            let pool = rayon::ThreadPoolBuilder::new()
-                .num_threads(threads)
-                .build()
-                .unwrap();
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             let options = options(spec(kind, 16, 2));
-            pool.install(|| tabularize(&network, train.data(), valid.data(), &options, &mut |_| {}))
-                .unwrap()
+            pool.install(|| tabularize(&network, train.data(), valid.data(), &options, &mut |_| {})).unwrap()
         };
         let (one, three) = (with(1), with(3));
         assert!(one == three, "{kind:?}");
-        let other = Options {
-            seed: 1,
-            ..options(spec(kind, 16, 2))
-        };
+        let other = Options { seed: 1, ..options(spec(kind, 16, 2)) };
         let other = tabularize(&network, train.data(), valid.data(), &other, &mut |_| {}).unwrap();
         assert!(other.0 != one.0, "the seed must matter: {kind:?}");
     }
@@ -100,37 +66,22 @@ fn the_same_bytes_from_any_number_of_threads() {
 
 #[test]
 fn ridge_fits_the_training_windows_at_least_as_well_as_products() {
-    let network = network(
-        NetworkConfig {
-            pool: Pool::Mean,
-            ..config()
-        },
-        5,
-    );
+    let network = network(NetworkConfig { pool: Pool::Mean, ..config() }, 5);
     let sample = Sample::new(&network, 400, 1);
     for kind in [EncoderKind::Tree, EncoderKind::L2] {
         // Validation is training here, so the report's errors are those of the fit.
         let (_, report) = run(&network, sample.data(), &options(spec(kind, 8, 2)));
         let mut better = 0;
         for kernel in &report.kernels {
-            let all: Vec<_> = std::iter::once(&kernel.chosen)
-                .chain(&kernel.refused)
-                .collect();
+            let all: Vec<_> = std::iter::once(&kernel.chosen).chain(&kernel.refused).collect();
             for product in all.iter().filter(|c| c.name.ends_with("product")) {
                 let name = product.name.replace("product", "ridge");
                 let ridge = all.iter().find(|c| c.name == name).unwrap();
-                assert!(
-                    ridge.mse <= product.mse * 1.0001,
-                    "{} {name}",
-                    kernel.kernel
-                );
+                assert!(ridge.mse <= product.mse * 1.0001, "{} {name}", kernel.kernel);
                 better += usize::from(ridge.mse < product.mse * 0.95);
             }
         }
-        assert!(
-            better >= 3,
-            "ridge should pay somewhere, {kind:?}: {better}"
-        );
+        assert!(better >= 3, "ridge should pay somewhere, {kind:?}: {better}");
     }
 }
 
@@ -145,29 +96,17 @@ fn what_is_kept_has_the_best_f1_of_what_was_tried() {
     })
     .unwrap();
     for kernel in &report.kernels {
-        assert!(
-            kernel.refused.iter().all(|c| c.f1 <= kernel.chosen.f1),
-            "{}",
-            kernel.kernel
-        );
+        assert!(kernel.refused.iter().all(|c| c.f1 <= kernel.chosen.f1), "{}", kernel.kernel);
         assert!(kernel.refused.len() >= 3 && kernel.used_codes.iter().all(|&used| used <= 16));
     }
     let last = report.kernels.last().unwrap();
     assert!((last.chosen.f1 - report.f1_float_tables).abs() < 1e-12);
     assert!((report.threshold - model.threshold).abs() < 1e-12);
     assert!(report.f1_float_tables > 0.5, "{}", report.f1_float_tables);
-    let logits = Evaluator::of_model(&model)
-        .unwrap()
-        .logits(valid.windows.view());
-    let counts =
-        tablewright_tabularize::score::counts(logits.view(), valid.labels.view(), model.threshold);
+    let logits = Evaluator::of_model(&model).unwrap().logits(valid.windows.view());
+    let counts = tablewright_tabularize::score::counts(logits.view(), valid.labels.view(), model.threshold);
     assert!((counts.f1() - report.f1_float_tables).abs() < 1e-3);
-    assert!(
-        steps
-            .iter()
-            .enumerate()
-            .all(|(i, p)| p.done == i && p.of == steps.len())
-    );
+    assert!(steps.iter().enumerate().all(|(i, p)| p.done == i && p.of == steps.len()));
 
     // One kernel in tables, the rest exact: what `explain` shows.
     let tables = Evaluator::of_model(&model).unwrap();
@@ -209,12 +148,7 @@ fn a_constant_trace_gives_a_sane_model() {
         model.check().unwrap();
         assert_eq!(report.kernels[0].used_codes, [1]);
         // The head's tables were fitted to that one window; those of the other kernels reproduce it.
-        assert!(
-            report.kernels[..7]
-                .iter()
-                .all(|kernel| kernel.chosen.mse < 1e-4),
-            "{kind:?}"
-        );
+        assert!(report.kernels[..7].iter().all(|kernel| kernel.chosen.mse < 1e-4), "{kind:?}");
     }
 }
 
@@ -223,34 +157,20 @@ fn refusal(change: impl Fn(&mut Options)) -> String {
     let sample = Sample::new(&network, 3, 1);
     let mut options = options(spec(EncoderKind::Tree, 16, 2));
     change(&mut options);
-    let result = tabularize(
-        &network,
-        sample.data(),
-        sample.data(),
-        &options,
-        &mut |_| {},
-    );
+    let result = tabularize(&network, sample.data(), sample.data(), &options, &mut |_| {});
     result.unwrap_err().to_string()
 }
 
 #[test]
 fn impossible_options_are_refused() {
     let message = refusal(|o| {
-        o.kernels
-            .insert("embed".to_owned(), spec(EncoderKind::L2, 16, 4));
+        o.kernels.insert("embed".to_owned(), spec(EncoderKind::L2, 16, 4));
     });
-    assert_eq!(
-        message,
-        "kernel `embed`: subspaces is 4, allowed are 1 to 3 (it encodes 3 features)"
-    );
+    assert_eq!(message, "kernel `embed`: subspaces is 4, allowed are 1 to 3 (it encodes 3 features)");
     let message = refusal(|o| o.spec.prototypes = 100);
-    assert_eq!(
-        message,
-        "kernel `embed`: prototypes is 100, allowed are the powers of two from 2 to 1024"
-    );
+    assert_eq!(message, "kernel `embed`: prototypes is 100, allowed are the powers of two from 2 to 1024");
     let message = refusal(|o| {
-        o.kernels
-            .insert("layers.1.out".to_owned(), spec(EncoderKind::L2, 16, 1));
+        o.kernels.insert("layers.1.out".to_owned(), spec(EncoderKind::L2, 16, 1));
     });
     assert_eq!(
         message,
@@ -258,15 +178,9 @@ fn impossible_options_are_refused() {
          layers.0.mix, layers.0.out, layers.0.ff1, layers.0.ff2, head"
     );
     let message = refusal(|o| o.spec.bits = 7);
-    assert_eq!(
-        message,
-        "kernel `embed`: bits is 7, allowed are 4, 6, 8, 12, 16 and 32"
-    );
+    assert_eq!(message, "kernel `embed`: bits is 7, allowed are 4, 6, 8, 12, 16 and 32");
     let message = refusal(|o| o.activation_bits = 32);
-    assert_eq!(
-        message,
-        "options.activation_bits is 32, allowed are 8 to 24"
-    );
+    assert_eq!(message, "options.activation_bits is 32, allowed are 8 to 24");
 }
 
 #[test]
@@ -279,19 +193,10 @@ fn wrong_data_are_refused() {
         let error: Error = tabularize(&network, train, valid, &options, &mut |_| {}).unwrap_err();
         error.to_string()
     };
-    let none = Data {
-        windows: good.windows.slice_move(ndarray::s![..0, .., ..]),
-        ..good
-    };
-    assert_eq!(
-        message(none, good),
-        "the training data hold no windows; use a longer trace or another split"
-    );
+    let none = Data { windows: good.windows.slice_move(ndarray::s![..0, .., ..]), ..good };
+    assert_eq!(message(none, good), "the training data hold no windows; use a longer trace or another split");
     let short = Array2::zeros((3, 1));
-    let labels = Data {
-        labels: short.view(),
-        ..good
-    };
+    let labels = Data { labels: short.view(), ..good };
     assert_eq!(
         message(good, labels),
         "labels of the validation data have the shape [3, 1], the network needs [3, 2]; cut the windows with the \
@@ -299,10 +204,7 @@ fn wrong_data_are_refused() {
     );
     let mut high = sample.windows.clone();
     high[[2, 1, 0]] = 64;
-    let high = Data {
-        windows: high.view(),
-        ..good
-    };
+    let high = Data { windows: high.view(), ..good };
     assert_eq!(
         message(high, good),
         "segment (2, 1, 0) (window, access, segment) of the training data is 64, more than 63; cut the windows with \
@@ -312,12 +214,7 @@ fn wrong_data_are_refused() {
     let mut wild = network.clone();
     wild.head.weight.fill(f32::MAX);
     let error = tabularize(&wild, good, good, &options, &mut |_| {}).unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .contains("not finite on the validation data"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("not finite on the validation data"), "{error}");
     let mut broken = network.clone();
     broken.layers.clear();
     assert!(Evaluator::of_network(&broken).is_err());
@@ -376,27 +273,16 @@ fn the_outside_scripts_shape() {
 /// Tabularizes a random network and checks what must hold for every one.
 fn odd(config: NetworkConfig, kind: EncoderKind, k: usize, subspaces: usize, seed: u64) {
     let network = network(config, seed);
-    let (train, valid) = (
-        Sample::new(&network, 60, seed ^ 1),
-        Sample::new(&network, 30, seed ^ 2),
-    );
-    let mut options = Options {
-        seed,
-        ..options(spec(kind, k, subspaces))
-    };
+    let (train, valid) = (Sample::new(&network, 60, seed ^ 1), Sample::new(&network, 30, seed ^ 2));
+    let mut options = Options { seed, ..options(spec(kind, k, subspaces)) };
     for site in network.config.kernels() {
         if site.features < subspaces {
-            options
-                .kernels
-                .insert(site.name, spec(kind, k, site.features));
+            options.kernels.insert(site.name, spec(kind, k, site.features));
         }
     }
-    let (model, report) =
-        tabularize(&network, train.data(), valid.data(), &options, &mut |_| {}).unwrap();
+    let (model, report) = tabularize(&network, train.data(), valid.data(), &options, &mut |_| {}).unwrap();
     model.check().unwrap();
-    let logits = Evaluator::of_model(&model)
-        .unwrap()
-        .logits(valid.windows.view());
+    let logits = Evaluator::of_model(&model).unwrap().logits(valid.windows.view());
     assert!(logits.iter().all(|logit| logit.is_finite()));
     assert_eq!(report.kernels.len(), 2 + 6 * network.config.layers);
 }

@@ -14,9 +14,7 @@ pub struct NextLine {
 impl NextLine {
     /// Blocks to prefetch after an access.
     pub fn access(&mut self, block: u64) -> Vec<u64> {
-        (1..=self.degree as u64)
-            .map(|step| block.wrapping_add(step))
-            .collect()
+        (1..=self.degree as u64).map(|step| block.wrapping_add(step)).collect()
     }
 }
 
@@ -85,10 +83,7 @@ impl BestOffset {
         {
             self.recent[Self::slot(old)] = Some(old);
         }
-        self.best
-            .map(|offset| block.wrapping_add(offset))
-            .into_iter()
-            .collect()
+        self.best.map(|offset| block.wrapping_add(offset)).into_iter().collect()
     }
 
     fn slot(block: u64) -> usize {
@@ -114,9 +109,7 @@ impl BestOffset {
                 .iter()
                 .zip(&self.offsets)
                 .max_by_key(|&(&score, &offset)| (score, u64::MAX - offset));
-            self.best = best
-                .filter(|&(&score, _)| score > Self::BAD_SCORE)
-                .map(|(_, &offset)| offset);
+            self.best = best.filter(|&(&score, _)| score > Self::BAD_SCORE).map(|(_, &offset)| offset);
             self.scores.fill(0);
             self.round = 0;
         }

@@ -40,14 +40,8 @@ impl Default for CacheConfig {
     fn default() -> Self {
         Self {
             line_bytes: 64,
-            l1d: CacheLevel {
-                bytes: 48 << 10,
-                ways: 12,
-            },
-            l2: CacheLevel {
-                bytes: 512 << 10,
-                ways: 8,
-            },
+            l1d: CacheLevel { bytes: 48 << 10, ways: 12 },
+            l2: CacheLevel { bytes: 512 << 10, ways: 8 },
         }
     }
 }
@@ -94,11 +88,7 @@ impl Level {
                  of two, at most 2^30"
             ));
         }
-        Ok(Self {
-            ways,
-            set_mask: sets as u64 - 1,
-            entries: vec![EMPTY; sets * ways],
-        })
+        Ok(Self { ways, set_mask: sets as u64 - 1, entries: vec![EMPTY; sets * ways] })
     }
 
     fn access(&mut self, line: u64, access: Use) -> Outcome {
@@ -110,18 +100,12 @@ impl Level {
             if access != Use::WriteBack {
                 set[..=way].rotate_right(1);
             }
-            return Outcome {
-                hit: true,
-                written_back: None,
-            };
+            return Outcome { hit: true, written_back: None };
         }
         set.rotate_right(1);
         let victim = std::mem::replace(&mut set[0], line << 1 | dirty);
         let written_back = (victim != EMPTY && victim & 1 == 1).then_some(victim >> 1);
-        Outcome {
-            hit: false,
-            written_back,
-        }
+        Outcome { hit: false, written_back }
     }
 }
 
@@ -138,8 +122,7 @@ impl CacheFilter {
     pub fn new(config: &CacheConfig) -> Result<Self, Error> {
         let line_bytes = config.line_bytes;
         if !line_bytes.is_power_of_two() || !(16..=4096).contains(&line_bytes) {
-            let detail =
-                format!("line_bytes is {line_bytes}, it must be a power of two from 16 to 4096");
+            let detail = format!("line_bytes is {line_bytes}, it must be a power of two from 16 to 4096");
             return Err(Error::Cache { detail });
         }
         Ok(Self {
@@ -152,9 +135,7 @@ impl CacheFilter {
     /// A load or store; true when it misses both levels, so that the last-level cache sees it.
     pub fn access(&mut self, address: u64, store: bool) -> bool {
         let line = address >> self.line_bits;
-        let first = self
-            .l1d
-            .access(line, if store { Use::Write } else { Use::Read });
+        let first = self.l1d.access(line, if store { Use::Write } else { Use::Read });
         if first.hit {
             return false;
         }

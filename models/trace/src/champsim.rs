@@ -65,12 +65,7 @@ pub struct Instructions {
 impl Instructions {
     /// Over content that was detected to be an instruction trace.
     pub fn new(source: Source) -> Self {
-        Self {
-            source,
-            buffer: Vec::new(),
-            at: 0,
-            read: 0,
-        }
+        Self { source, buffer: Vec::new(), at: 0, read: 0 }
     }
 
     /// The content being read, for its progress.
@@ -92,14 +87,13 @@ impl Instructions {
         let Some(record) = self.buffer[self.at..].first_chunk::<RECORD>() else {
             return Ok(None);
         };
-        let instruction =
-            Instruction::parse(record).map_err(|(field, value)| Error::BadRecord {
-                path: self.source.path().into(),
-                record: self.read + 1,
-                byte: self.read * RECORD as u64,
-                field,
-                value,
-            })?;
+        let instruction = Instruction::parse(record).map_err(|(field, value)| Error::BadRecord {
+            path: self.source.path().into(),
+            record: self.read + 1,
+            byte: self.read * RECORD as u64,
+            field,
+            value,
+        })?;
         self.at += RECORD;
         self.read += 1;
         Ok(Some(instruction))

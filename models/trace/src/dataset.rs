@@ -50,11 +50,7 @@ pub struct DatasetOptions {
 
 impl Dataset {
     /// Labelled rows of a trace, for training.
-    pub fn from_trace(
-        trace: &Trace,
-        network: &NetworkConfig,
-        input: &InputConfig,
-    ) -> Result<Self, Error> {
+    pub fn from_trace(trace: &Trace, network: &NetworkConfig, input: &InputConfig) -> Result<Self, Error> {
         Self::from_trace_with(trace, network, input, &DatasetOptions::default())
     }
 
@@ -67,11 +63,8 @@ impl Dataset {
     ) -> Result<Self, Error> {
         check_config(network, input, options)?;
         check_length(trace, network, input, options.rows)?;
-        let blocks: Vec<u64> = trace
-            .accesses
-            .iter()
-            .map(|access| access.address >> input.block_bits)
-            .collect();
+        let blocks: Vec<u64> =
+            trace.accesses.iter().map(|access| access.address >> input.block_bits).collect();
         let labeller = Labeller::new(network.outputs, input, options.page_bits);
         let first = network.history - 1;
         let current: Vec<u32> = match options.rows {
@@ -85,9 +78,7 @@ impl Dataset {
             return Err(nothing_to_learn(trace, &blocks, network, input, options));
         }
         let current = match options.max_rows {
-            Some(max) => thin(0..current.len(), max)
-                .map(|row| current[row])
-                .collect(),
+            Some(max) => thin(0..current.len(), max).map(|row| current[row]).collect(),
             None => current,
         };
         let segmenter = Segmenter::new(network, input);
@@ -98,10 +89,7 @@ impl Dataset {
         for (row, &at) in current.iter().enumerate() {
             let at = at as usize;
             let mut window = windows.index_axis_mut(Axis(0), row);
-            for (access, mut slot) in trace.accesses[at - first..=at]
-                .iter()
-                .zip(window.rows_mut())
-            {
+            for (access, mut slot) in trace.accesses[at - first..=at].iter().zip(window.rows_mut()) {
                 segmenter.cut(access, &mut token);
                 slot.assign(&ndarray::aview1(&token));
             }
@@ -109,13 +97,7 @@ impl Dataset {
             labeller.label(&blocks, at, &mut bits);
             labels.row_mut(row).assign(&ndarray::aview1(&bits));
         }
-        Ok(Self {
-            windows,
-            labels,
-            current,
-            outputs: network.outputs,
-            segment_bits: input.segment_bits,
-        })
+        Ok(Self { windows, labels, current, outputs: network.outputs, segment_bits: input.segment_bits })
     }
 
     /// Rows.
@@ -151,31 +133,18 @@ pub fn thin(rows: Range<usize>, max: usize) -> impl Iterator<Item = usize> {
     (0..kept).map(move |pick| rows.start + (pick as u128 * n as u128 / kept as u128) as usize)
 }
 
-fn check_config(
-    network: &NetworkConfig,
-    input: &InputConfig,
-    options: &DatasetOptions,
-) -> Result<(), Error> {
+fn check_config(network: &NetworkConfig, input: &InputConfig, options: &DatasetOptions) -> Result<(), Error> {
     let mut violations = network.violations();
     violations.extend(input.violations(network.segments));
     if let Some(bits) = options.page_bits
         && !(input.block_bits + 1..=48).contains(&bits)
     {
-        violations.push(format!(
-            "page bits are {bits}, allowed are {} to 48",
-            input.block_bits + 1
-        ));
+        violations.push(format!("page bits are {bits}, allowed are {} to 48", input.block_bits + 1));
     }
     if options.max_rows == Some(0) {
         violations.push("at most 0 rows are asked for, at least 1 is needed".into());
     }
-    if violations.is_empty() {
-        Ok(())
-    } else {
-        Err(Error::Config {
-            detail: violations.join("; "),
-        })
-    }
+    if violations.is_empty() { Ok(()) } else { Err(Error::Config { detail: violations.join("; ") }) }
 }
 
 fn check_length(
@@ -188,27 +157,16 @@ fn check_length(
     let (needed, why) = match rows {
         Rows::Labelled => (
             network.history + input.lookahead,
-            format!(
-                "a history of {} and a look-ahead of {}",
-                network.history, input.lookahead
-            ),
+            format!("a history of {} and a look-ahead of {}", network.history, input.lookahead),
         ),
         Rows::All => (network.history, format!("a history of {}", network.history)),
     };
     let file = || trace.info.file.clone();
     if accesses < needed {
-        return Err(Error::TooShort {
-            trace: file(),
-            accesses,
-            needed,
-            why,
-        });
+        return Err(Error::TooShort { trace: file(), accesses, needed, why });
     }
     if u32::try_from(accesses).is_err() {
-        return Err(Error::TooLong {
-            trace: file(),
-            accesses,
-        });
+        return Err(Error::TooLong { trace: file(), accesses });
     }
     Ok(())
 }
@@ -222,19 +180,10 @@ fn nothing_to_learn(
 ) -> Error {
     let file = trace.info.file.clone();
     if blocks.windows(2).all(|pair| pair[0] == pair[1]) {
-        return Error::SingleBlock {
-            trace: file,
-            accesses: blocks.len(),
-            block: blocks[0],
-        };
+        return Error::SingleBlock { trace: file, accesses: blocks.len(), block: blocks[0] };
     }
-    let page = options.page_bits.map_or_else(String::new, |bits| {
-        format!(" in the same page of {} bytes", 1u64 << bits)
-    });
-    Error::NoDeltaInRange {
-        trace: file,
-        lookahead: input.lookahead,
-        range: network.outputs / 2,
-        page,
-    }
+    let page = options
+        .page_bits
+        .map_or_else(String::new, |bits| format!(" in the same page of {} bytes", 1u64 << bits));
+    Error::NoDeltaInRange { trace: file, lookahead: input.lookahead, range: network.outputs / 2, page }
 }

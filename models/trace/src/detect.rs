@@ -46,15 +46,9 @@ impl TraceFormat {
 
     /// Says what opened content is.
     pub fn of_source(source: &Source) -> Result<Self, Error> {
-        let not_a_trace = |looks: String| Error::NotATrace {
-            path: source.path().into(),
-            looks,
-        };
+        let not_a_trace = |looks: String| Error::NotATrace { path: source.path().into(), looks };
         let kind = kind_of(source.head()).map_err(not_a_trace)?;
-        Ok(Self {
-            kind,
-            compression: source.compression(),
-        })
+        Ok(Self { kind, compression: source.compression() })
     }
 }
 
@@ -77,10 +71,7 @@ fn kind_of(head: &[u8]) -> Result<TraceKind, String> {
         return kind_of_text(head);
     }
     if head.len() < RECORD {
-        return Err(format!(
-            "{} bytes of binary data, less than one record",
-            head.len()
-        ));
+        return Err(format!("{} bytes of binary data, less than one record", head.len()));
     }
     let (records, _) = head.as_chunks::<RECORD>();
     let mut any_ip = false;
@@ -95,11 +86,7 @@ fn kind_of(head: &[u8]) -> Result<TraceKind, String> {
             }
         }
     }
-    if any_ip {
-        Ok(TraceKind::ChampsimInstructions)
-    } else {
-        Err("zero bytes".into())
-    }
+    if any_ip { Ok(TraceKind::ChampsimInstructions) } else { Err("zero bytes".into()) }
 }
 
 /// Text is a load trace when its first line has the right number of fields; a wrong field in it is reported by the
@@ -122,19 +109,10 @@ fn kind_of_text(head: &[u8]) -> Result<TraceKind, String> {
 fn known_other(head: &[u8]) -> Option<&'static str> {
     const OTHERS: [(&[u8], &str); 7] = [
         (b"BZh", "a bzip2 file; unpack it with `bunzip2` first"),
-        (
-            b"\x28\xb5\x2f\xfd",
-            "a Zstandard file; unpack it with `unzstd` first",
-        ),
+        (b"\x28\xb5\x2f\xfd", "a Zstandard file; unpack it with `unzstd` first"),
         (b"PK\x03\x04", "a zip archive; unpack it first"),
-        (
-            b"\xfd7zXZ\0",
-            "an xz file inside another compressed file; unpack it once",
-        ),
-        (
-            b"\x1f\x8b",
-            "a gzip file inside another compressed file; unpack it once",
-        ),
+        (b"\xfd7zXZ\0", "an xz file inside another compressed file; unpack it once"),
+        (b"\x1f\x8b", "a gzip file inside another compressed file; unpack it once"),
         (b"\x7fELF", "a program (ELF), not a recording of one"),
         (b"\x93NUMPY", "a numpy array"),
     ];
@@ -145,13 +123,9 @@ fn known_other(head: &[u8]) -> Option<&'static str> {
     if head.get(257..262) == Some(b"ustar") {
         return Some("a tar archive; extract the trace from it first");
     }
-    OTHERS
-        .iter()
-        .find(|(magic, _)| head.starts_with(magic))
-        .map(|&(_, what)| what)
+    OTHERS.iter().find(|(magic, _)| head.starts_with(magic)).map(|&(_, what)| what)
 }
 
 fn is_text(head: &[u8]) -> bool {
-    head.iter()
-        .all(|&byte| byte >= 0x80 || byte.is_ascii_graphic() || byte.is_ascii_whitespace())
+    head.iter().all(|&byte| byte >= 0x80 || byte.is_ascii_graphic() || byte.is_ascii_whitespace())
 }

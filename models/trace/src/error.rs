@@ -167,9 +167,7 @@ pub enum Error {
         why: String,
     },
     /// More accesses than a dataset can index.
-    #[error(
-        "{trace}: {accesses} accesses are more than a dataset can index (2^32 − 1); use a shorter trace"
-    )]
+    #[error("{trace}: {accesses} accesses are more than a dataset can index (2^32 − 1); use a shorter trace")]
     TooLong {
         /// File of the trace.
         trace: String,

@@ -99,11 +99,7 @@ impl Evaluation {
             useful: self.useful,
             covered: self.covered,
             redundant: self.redundant,
-            unsettled: self
-                .waiting
-                .values()
-                .map(|issues| issues.len() as u64)
-                .sum(),
+            unsettled: self.waiting.values().map(|issues| issues.len() as u64).sum(),
             accesses: self.now,
             mean_degree: ratio(self.issued, self.now),
         }

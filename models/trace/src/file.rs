@@ -48,11 +48,7 @@ impl Dataset {
         let text = serde_json::to_string(&header).map_err(|error| invalid(error.to_string()))?;
         let windows: Vec<u8> = self.windows.iter().copied().collect();
         let labels: Vec<u8> = self.labels.iter().copied().collect();
-        let current: Vec<u8> = self
-            .current
-            .iter()
-            .flat_map(|index| index.to_le_bytes())
-            .collect();
+        let current: Vec<u8> = self.current.iter().flat_map(|index| index.to_le_bytes()).collect();
         let view = |dtype, shape: &[usize], data| {
             TensorView::new(dtype, shape.to_vec(), data).map_err(|error| invalid(error.to_string()))
         };
@@ -62,37 +58,26 @@ impl Dataset {
             ("windows", view(Dtype::U8, self.windows.shape(), &windows)?),
         ];
         let metadata = HashMap::from([(KEY.to_owned(), text)]);
-        let bytes = safetensors::serialize(tensors, Some(metadata))
-            .map_err(|error| invalid(error.to_string()))?;
-        write_whole(path, &bytes).map_err(|source| Error::Write {
-            path: path.into(),
-            source,
-        })
+        let bytes =
+            safetensors::serialize(tensors, Some(metadata)).map_err(|error| invalid(error.to_string()))?;
+        write_whole(path, &bytes).map_err(|source| Error::Write { path: path.into(), source })
     }
 
     /// Reads what [`Dataset::save`] wrote, checked.
     pub fn load(path: &Path) -> Result<(Self, Split), Error> {
         let bytes = fs::read(path).map_err(|source| match source.kind() {
-            io::ErrorKind::NotFound => Error::DatasetFile {
-                path: path.into(),
-                detail: "there is no such file".into(),
-            },
-            _ => Error::Read {
-                path: path.into(),
-                source,
-            },
+            io::ErrorKind::NotFound => {
+                Error::DatasetFile { path: path.into(), detail: "there is no such file".into() }
+            }
+            _ => Error::Read { path: path.into(), source },
         })?;
-        parse(&bytes).map_err(|detail| Error::DatasetFile {
-            path: path.into(),
-            detail,
-        })
+        parse(&bytes).map_err(|detail| Error::DatasetFile { path: path.into(), detail })
     }
 }
 
 fn parse(bytes: &[u8]) -> Result<(Dataset, Split), String> {
-    let plain = |error: safetensors::SafeTensorError| {
-        format!("its safetensors structure is broken ({error})")
-    };
+    let plain =
+        |error: safetensors::SafeTensorError| format!("its safetensors structure is broken ({error})");
     let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(plain)?;
     let tensors = SafeTensors::deserialize(bytes).map_err(plain)?;
     let text = metadata
@@ -103,15 +88,10 @@ fn parse(bytes: &[u8]) -> Result<(Dataset, Split), String> {
     let header: Header = serde_json::from_str(text)
         .map_err(|error| format!("metadata entry `{KEY}` does not parse ({error})"))?;
     if header.version != VERSION {
-        return Err(format!(
-            "its version is {}, this program reads {VERSION}",
-            header.version
-        ));
+        return Err(format!("its version is {}, this program reads {VERSION}", header.version));
     }
     let tensor = |name: &str, dtype: Dtype, rank: usize| {
-        let view = tensors
-            .tensor(name)
-            .map_err(|_| format!("tensor `{name}` is missing"))?;
+        let view = tensors.tensor(name).map_err(|_| format!("tensor `{name}` is missing"))?;
         if view.dtype() != dtype || view.shape().len() != rank {
             return Err(format!(
                 "tensor `{name}` is {:?} {:?}, it must be {dtype:?} of rank {rank}",
@@ -132,20 +112,10 @@ fn parse(bytes: &[u8]) -> Result<(Dataset, Split), String> {
         ));
     }
     if !(1..=8).contains(&header.segment_bits) {
-        return Err(format!(
-            "segment_bits is {}, allowed are 1 to 8",
-            header.segment_bits
-        ));
+        return Err(format!("segment_bits is {}, allowed are 1 to 8", header.segment_bits));
     }
-    if let Some(value) = windows
-        .data()
-        .iter()
-        .find(|&&value| u32::from(value) >> header.segment_bits != 0)
-    {
-        return Err(format!(
-            "`windows` holds {value}, which is no segment of {} bits",
-            header.segment_bits
-        ));
+    if let Some(value) = windows.data().iter().find(|&&value| u32::from(value) >> header.segment_bits != 0) {
+        return Err(format!("`windows` holds {value}, which is no segment of {} bits", header.segment_bits));
     }
     let (words, _) = current.data().as_chunks::<4>();
     let current: Vec<u32> = words.iter().map(|&word| u32::from_le_bytes(word)).collect();
@@ -153,17 +123,12 @@ fn parse(bytes: &[u8]) -> Result<(Dataset, Split), String> {
         return Err("`current` does not rise".into());
     }
     if !header.split.fits(rows) {
-        return Err(format!(
-            "the split {:?} does not fit {rows} rows",
-            header.split
-        ));
+        return Err(format!("the split {:?} does not fit {rows} rows", header.split));
     }
     let shape_error = |error: ndarray::ShapeError| error.to_string();
     let dataset = Dataset {
-        windows: Array3::from_shape_vec((w[0], w[1], w[2]), windows.data().to_vec())
-            .map_err(shape_error)?,
-        labels: Array2::from_shape_vec((l[0], l[1]), labels.data().to_vec())
-            .map_err(shape_error)?,
+        windows: Array3::from_shape_vec((w[0], w[1], w[2]), windows.data().to_vec()).map_err(shape_error)?,
+        labels: Array2::from_shape_vec((l[0], l[1]), labels.data().to_vec()).map_err(shape_error)?,
         current,
         outputs: header.outputs,
         segment_bits: header.segment_bits,
@@ -173,19 +138,13 @@ fn parse(bytes: &[u8]) -> Result<(Dataset, Split), String> {
 
 /// Writes beside the file and renames, so that a full disk or a kill leaves either the old file or the new one.
 fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let name = path
-        .file_name()
-        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "no file name"))?;
+    let name = path.file_name().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "no file name"))?;
     let mut beside = std::ffi::OsString::from(".");
     beside.push(name);
     beside.push(format!(".{}.part", std::process::id()));
     let part: PathBuf = path.with_file_name(beside);
     let written = (|| {
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .open(&part)?;
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(&part)?;
         file.write_all(bytes)?;
         file.sync_all()?;
         fs::rename(&part, path)

@@ -65,12 +65,7 @@ pub struct TraceInfo {
 }
 
 impl TraceInfo {
-    pub(crate) fn new(
-        file: String,
-        format: TraceFormat,
-        counts: Counts,
-        accesses: &[Access],
-    ) -> Self {
+    pub(crate) fn new(file: String, format: TraceFormat, counts: Counts, accesses: &[Access]) -> Self {
         let (addresses, warning, note) = match format.kind {
             TraceKind::ChampsimInstructions => (
                 AddressSpace::Virtual,
@@ -133,9 +128,5 @@ fn unique(accesses: &[Access], key: impl Fn(&Access) -> u64) -> usize {
 }
 
 fn share(part: usize, whole: usize) -> f64 {
-    if whole == 0 {
-        0.0
-    } else {
-        part as f64 / whole as f64
-    }
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }

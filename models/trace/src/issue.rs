@@ -54,10 +54,7 @@ impl Issuer {
             degree: input.degree,
             outputs,
             block_mask: u64::MAX >> input.block_bits.min(63),
-            recent: Recent {
-                capacity: input.filter,
-                blocks: VecDeque::with_capacity(input.filter),
-            },
+            recent: Recent { capacity: input.filter, blocks: VecDeque::with_capacity(input.filter) },
             candidates: Vec::new(),
         }
     }
@@ -72,9 +69,7 @@ impl Issuer {
         let mut candidates = std::mem::take(&mut self.candidates);
         candidates.clear();
         // A score that reaches a threshold is not NaN.
-        candidates.extend(
-            (0..scores.len().min(self.outputs)).filter(|&output| scores[output] >= threshold),
-        );
+        candidates.extend((0..scores.len().min(self.outputs)).filter(|&output| scores[output] >= threshold));
         candidates.sort_unstable_by_key(|&output| (Reverse(scores[output].key()), output));
         let issued = self.issue(block, candidates.iter().copied());
         self.candidates = candidates;
@@ -84,10 +79,7 @@ impl Issuer {
     /// An access with a bitmap of predicted outputs, which are visited in order of their bits.
     pub fn access_bitmap(&mut self, block: u64, bits: &[u8]) -> Vec<u64> {
         let outputs = self.outputs.min(bits.len() * 8);
-        self.issue(
-            block,
-            (0..outputs).filter(|&output| bits[output / 8] >> (output % 8) & 1 == 1),
-        )
+        self.issue(block, (0..outputs).filter(|&output| bits[output / 8] >> (output % 8) & 1 == 1))
     }
 
     fn issue(&mut self, block: u64, candidates: impl Iterator<Item = usize>) -> Vec<u64> {

@@ -31,9 +31,7 @@ pub use error::Error;
 pub use evaluate::{Evaluation, Report};
 pub use info::{AddressSpace, TraceInfo};
 pub use issue::Issuer;
-pub use metrics::{
-    BestThreshold, Confusion, Score, best_threshold, bitmap_confusion, confusion, micro_f1,
-};
+pub use metrics::{BestThreshold, Confusion, Score, best_threshold, bitmap_confusion, confusion, micro_f1};
 pub use mldpc::write_prefetches;
 pub use source::{Compression, Source};
 pub use split::{Fractions, Split};

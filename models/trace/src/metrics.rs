@@ -60,10 +60,7 @@ pub struct Confusion {
 impl Confusion {
     /// 2·TP / (2·TP + FP + FN); 0 when nothing is labelled or predicted.
     pub fn f1(&self) -> f64 {
-        ratio(
-            2 * self.true_positive,
-            2 * self.true_positive + self.false_positive + self.false_negative,
-        )
+        ratio(2 * self.true_positive, 2 * self.true_positive + self.false_positive + self.false_negative)
     }
 
     /// TP / (TP + FP), or 0.
@@ -95,11 +92,7 @@ impl std::ops::AddAssign for Confusion {
 }
 
 pub(crate) fn ratio(part: u64, whole: u64) -> f64 {
-    if whole == 0 {
-        0.0
-    } else {
-        part as f64 / whole as f64
-    }
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
 
 /// Bit `output` of a bitmap row.
@@ -110,11 +103,7 @@ pub fn bit(bits: ArrayView1<'_, u8>, output: usize) -> bool {
 /// The bitmap of the scores that reach a threshold.
 pub fn bitmap<S: Score>(scores: &[S], threshold: S) -> Vec<u8> {
     let mut bits = vec![0; scores.len().div_ceil(8)];
-    for (output, _) in scores
-        .iter()
-        .enumerate()
-        .filter(|&(_, &score)| score >= threshold)
-    {
+    for (output, _) in scores.iter().enumerate().filter(|&(_, &score)| score >= threshold) {
         bits[output / 8] |= 1 << (output % 8);
     }
     bits
@@ -157,11 +146,8 @@ pub fn bitmap_confusion(
     labels: ArrayView2<'_, u8>,
 ) -> Result<Confusion, Error> {
     if predicted.dim() != labels.dim() {
-        let detail = format!(
-            "predicted bitmaps {:?} and labels {:?} differ in shape",
-            predicted.dim(),
-            labels.dim()
-        );
+        let detail =
+            format!("predicted bitmaps {:?} and labels {:?} differ in shape", predicted.dim(), labels.dim());
         return Err(Error::Shape { detail });
     }
     let mut counts = Confusion::default();
@@ -205,11 +191,7 @@ pub fn best_threshold<S: Score>(
     let mut labelled: Vec<(S::Key, S)> = Vec::new();
     let mut total = 0u64;
     for (row, bits) in scores.rows().into_iter().zip(labels.rows()) {
-        for (_, &score) in row
-            .iter()
-            .enumerate()
-            .filter(|&(output, _)| bit(bits, output))
-        {
+        for (_, &score) in row.iter().enumerate().filter(|&(output, _)| bit(bits, output)) {
             total += 1;
             labelled.extend(score.key().map(|key| (key, score)));
         }
@@ -220,15 +202,8 @@ pub fn best_threshold<S: Score>(
     };
     let mut others: Vec<S::Key> = Vec::new();
     for (row, bits) in scores.rows().into_iter().zip(labels.rows()) {
-        let unlabelled = row
-            .iter()
-            .enumerate()
-            .filter(|&(output, _)| !bit(bits, output));
-        others.extend(
-            unlabelled
-                .filter_map(|(_, score)| score.key())
-                .filter(|&key| key >= lowest),
-        );
+        let unlabelled = row.iter().enumerate().filter(|&(output, _)| !bit(bits, output));
+        others.extend(unlabelled.filter_map(|(_, score)| score.key()).filter(|&key| key >= lowest));
     }
     others.sort_unstable_by_key(|&key| std::cmp::Reverse(key));
 
@@ -236,16 +211,10 @@ pub fn best_threshold<S: Score>(
     let mut false_positive = 0;
     for (index, &(key, threshold)) in labelled.iter().enumerate() {
         // Equal scores are predicted together: only the last of them is a point of the curve.
-        if labelled
-            .get(index + 1)
-            .is_some_and(|&(next, _)| next == key)
-        {
+        if labelled.get(index + 1).is_some_and(|&(next, _)| next == key) {
             continue;
         }
-        while others
-            .get(false_positive)
-            .is_some_and(|&other| other >= key)
-        {
+        while others.get(false_positive).is_some_and(|&other| other >= key) {
             false_positive += 1;
         }
         let true_positive = index as u64 + 1;
@@ -255,10 +224,7 @@ pub fn best_threshold<S: Score>(
             false_negative: total - true_positive,
         };
         if best.is_none_or(|known| better(&confusion, &known.confusion)) {
-            best = Some(BestThreshold {
-                threshold,
-                confusion,
-            });
+            best = Some(BestThreshold { threshold, confusion });
         }
     }
     Ok(best)
@@ -266,7 +232,6 @@ pub fn best_threshold<S: Score>(
 
 /// Whether F1 is strictly higher, compared without rounding.
 fn better(a: &Confusion, b: &Confusion) -> bool {
-    let whole =
-        |c: &Confusion| u128::from(2 * c.true_positive + c.false_positive + c.false_negative);
+    let whole = |c: &Confusion| u128::from(2 * c.true_positive + c.false_positive + c.false_negative);
     u128::from(a.true_positive) * whole(b) > u128::from(b.true_positive) * whole(a)
 }

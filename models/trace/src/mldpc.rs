@@ -53,8 +53,7 @@ pub fn parse_line(line: &[u8]) -> Result<LoadLine, LineFault> {
         return Err(LineFault::Count(found));
     }
     let number = |index: usize, name, radix, expected| {
-        number(fields[index], radix)
-            .ok_or_else(|| LineFault::Field(name, shorten(fields[index]), expected))
+        number(fields[index], radix).ok_or_else(|| LineFault::Field(name, shorten(fields[index]), expected))
     };
     let id = number(0, "instr_id", 10, DECIMAL)?;
     let cycle = number(1, "cycle", 10, DECIMAL)?;
@@ -65,11 +64,7 @@ pub fn parse_line(line: &[u8]) -> Result<LoadLine, LineFault> {
         b"1" => true,
         other => return Err(LineFault::Field("hit", shorten(other), "0 or 1")),
     };
-    Ok(LoadLine {
-        access: Access { id, address, ip },
-        cycle,
-        hit,
-    })
+    Ok(LoadLine { access: Access { id, address, ip }, cycle, hit })
 }
 
 /// `from_str_radix` takes a sign, these files have none; a leading `0x` is welcome in hexadecimal.
@@ -78,10 +73,7 @@ fn number(field: &[u8], radix: u32) -> Option<u64> {
         [b'0', b'x' | b'X', rest @ ..] if radix == 16 => rest,
         other => other,
     };
-    if digits
-        .first()
-        .is_none_or(|byte| !byte.is_ascii_alphanumeric())
-    {
+    if digits.first().is_none_or(|byte| !byte.is_ascii_alphanumeric()) {
         return None;
     }
     u64::from_str_radix(std::str::from_utf8(digits).ok()?, radix).ok()
@@ -114,14 +106,7 @@ pub struct LoadLines {
 impl LoadLines {
     /// Over content that was detected to be a load trace.
     pub fn new(source: Source) -> Self {
-        Self {
-            source,
-            buffer: Vec::new(),
-            at: 0,
-            ended: false,
-            line: 0,
-            read: 0,
-        }
+        Self { source, buffer: Vec::new(), at: 0, ended: false, line: 0, read: 0 }
     }
 
     /// The content being read, for its progress.
@@ -173,19 +158,10 @@ impl LoadLines {
     fn fault(&self, fault: LineFault, text: &[u8]) -> Error {
         let (path, line) = (self.source.path().into(), self.line);
         match fault {
-            LineFault::Count(found) => Error::FieldCount {
-                path,
-                line,
-                found,
-                text: shorten(text),
-            },
-            LineFault::Field(field, value, expected) => Error::BadField {
-                path,
-                line,
-                field,
-                value,
-                expected,
-            },
+            LineFault::Count(found) => Error::FieldCount { path, line, found, text: shorten(text) },
+            LineFault::Field(field, value, expected) => {
+                Error::BadField { path, line, field, value, expected }
+            }
         }
     }
 
@@ -207,7 +183,5 @@ impl LoadLines {
 /// `addresses` are byte addresses (block address shifted back up). The format has no limit on lines for an id; the
 /// championship's rules allowed 2. Ids of an instruction trace count its records from 1, as that simulator does.
 pub fn write_prefetches(out: &mut impl Write, id: u64, addresses: &[u64]) -> io::Result<()> {
-    addresses
-        .iter()
-        .try_for_each(|address| writeln!(out, "{id} {address:x}"))
+    addresses.iter().try_for_each(|address| writeln!(out, "{id} {address:x}"))
 }

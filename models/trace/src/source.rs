@@ -107,18 +107,12 @@ impl Source {
     pub fn open(path: &Path) -> Result<Self, Error> {
         let metadata = fs::metadata(path).map_err(|source| match source.kind() {
             io::ErrorKind::NotFound => Error::Missing { path: path.into() },
-            _ => Error::Read {
-                path: path.into(),
-                source,
-            },
+            _ => Error::Read { path: path.into(), source },
         })?;
         if metadata.is_dir() {
             return Err(Error::Directory { path: path.into() });
         }
-        let file = File::open(path).map_err(|source| Error::Read {
-            path: path.into(),
-            source,
-        })?;
+        let file = File::open(path).map_err(|source| Error::Read { path: path.into(), source })?;
         Self::from_reader(path, file, metadata.len())
     }
 
@@ -130,10 +124,7 @@ impl Source {
     ) -> Result<Self, Error> {
         let path = name.into();
         let bytes_done = Arc::new(AtomicU64::new(0));
-        let mut reader = Counting {
-            inner: reader,
-            bytes: Arc::clone(&bytes_done),
-        };
+        let mut reader = Counting { inner: reader, bytes: Arc::clone(&bytes_done) };
         let mut magic = Vec::new();
         if let Err(source) = reader.by_ref().take(6).read_to_end(&mut magic) {
             return Err(Error::Read { path, source });
@@ -146,10 +137,7 @@ impl Source {
             Compression::Xz => match Stream::new_stream_decoder(XZ_MEMORY, CONCATENATED) {
                 Ok(stream) => Box::new(XzDecoder::new_stream(whole, stream)),
                 Err(error) => {
-                    return Err(Error::Read {
-                        path,
-                        source: error.into(),
-                    });
+                    return Err(Error::Read { path, source: error.into() });
                 }
             },
         };
@@ -167,10 +155,7 @@ impl Source {
         let filled = source.fill(&mut head)?;
         head.truncate(filled);
         if head.is_empty() {
-            return Err(Error::Empty {
-                path: source.path,
-                compression,
-            });
+            return Err(Error::Empty { path: source.path, compression });
         }
         source.head = head;
         source.decompressed = 0;
@@ -228,18 +213,9 @@ impl Source {
         if compression == Compression::None || source.raw_os_error().is_some() {
             Error::Read { path, source }
         } else if source.kind() == io::ErrorKind::UnexpectedEof {
-            Error::TruncatedStream {
-                path,
-                compression,
-                bytes,
-            }
+            Error::TruncatedStream { path, compression, bytes }
         } else {
-            Error::CorruptStream {
-                path,
-                compression,
-                bytes,
-                detail: source.to_string(),
-            }
+            Error::CorruptStream { path, compression, bytes, detail: source.to_string() }
         }
     }
 }

@@ -19,10 +19,7 @@ pub struct Fractions {
 
 impl Default for Fractions {
     fn default() -> Self {
-        Self {
-            train: 0.6,
-            valid: 0.2,
-        }
+        Self { train: 0.6, valid: 0.2 }
     }
 }
 
@@ -40,11 +37,7 @@ pub struct Split {
 
 impl Split {
     /// Splits by time. Rows whose look-ahead reaches the first row of the next part are left out between the parts.
-    pub fn by_time(
-        dataset: &Dataset,
-        lookahead: usize,
-        fractions: Fractions,
-    ) -> Result<Self, Error> {
+    pub fn by_time(dataset: &Dataset, lookahead: usize, fractions: Fractions) -> Result<Self, Error> {
         let rows = dataset.len();
         let fail = |detail: String| Err(Error::Split { rows, detail });
         let Fractions { train, valid } = fractions;
@@ -61,11 +54,7 @@ impl Split {
             valid: first_valid..last_before(dataset, first_test, lookahead).max(first_valid),
             test: first_test..rows,
         };
-        for (name, part) in [
-            ("train", &split.train),
-            ("valid", &split.valid),
-            ("test", &split.test),
-        ] {
+        for (name, part) in [("train", &split.train), ("valid", &split.valid), ("test", &split.test)] {
             if part.is_empty() {
                 return fail(format!(
                     "the {name} part has no window left once a look-ahead of {lookahead} accesses lies between the parts; \

@@ -45,20 +45,12 @@ impl Trace {
     }
 
     /// [`Trace::load`] that tells how far it is.
-    pub fn load_with(
-        path: &Path,
-        caches: &CacheConfig,
-        progress: &mut Progress<'_>,
-    ) -> Result<Self, Error> {
+    pub fn load_with(path: &Path, caches: &CacheConfig, progress: &mut Progress<'_>) -> Result<Self, Error> {
         Self::read(Source::open(path)?, caches, progress)
     }
 
     /// Reads a trace from opened content.
-    pub fn read(
-        source: Source,
-        caches: &CacheConfig,
-        progress: &mut Progress<'_>,
-    ) -> Result<Self, Error> {
+    pub fn read(source: Source, caches: &CacheConfig, progress: &mut Progress<'_>) -> Result<Self, Error> {
         let format = TraceFormat::of_source(&source)?;
         let file = source.path().display().to_string();
         let (accesses, counts) = match format.kind {
@@ -66,32 +58,16 @@ impl Trace {
             TraceKind::MldpcLoads => read_loads(source, progress)?,
         };
         let info = TraceInfo::new(file, format, counts, &accesses);
-        Ok(Self {
-            kind: format.kind,
-            accesses,
-            info,
-        })
+        Ok(Self { kind: format.kind, accesses, info })
     }
 
     /// A trace from accesses at hand, raw and of the given kind; `name` stands for its file.
     pub fn from_accesses(name: &str, kind: TraceKind, accesses: Vec<Access>) -> Self {
-        let format = TraceFormat {
-            kind,
-            compression: crate::Compression::None,
-        };
+        let format = TraceFormat { kind, compression: crate::Compression::None };
         let n = accesses.len() as u64;
-        let counts = Counts {
-            records: n,
-            loads: n,
-            llc_loads: n,
-            ..Counts::default()
-        };
+        let counts = Counts { records: n, loads: n, llc_loads: n, ..Counts::default() };
         let info = TraceInfo::new(name.into(), format, counts, &accesses);
-        Self {
-            kind,
-            accesses,
-            info,
-        }
+        Self { kind, accesses, info }
     }
 }
 

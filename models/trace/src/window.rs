@@ -17,20 +17,12 @@ pub fn output_of_delta(delta: i64, outputs: usize) -> Option<usize> {
     if distance == 0 || distance > outputs / 2 {
         return None;
     }
-    Some(if delta > 0 {
-        distance - 1
-    } else {
-        outputs - distance
-    })
+    Some(if delta > 0 { distance - 1 } else { outputs - distance })
 }
 
 /// The delta of an output, below `outputs`: the inverse of [`output_of_delta`].
 pub fn delta_of_output(output: usize, outputs: usize) -> i64 {
-    if output < outputs / 2 {
-        output as i64 + 1
-    } else {
-        output as i64 - outputs as i64
-    }
+    if output < outputs / 2 { output as i64 + 1 } else { output as i64 - outputs as i64 }
 }
 
 /// Cuts accesses into segments: the segmented address of the reference model, and of the program counter if asked.
@@ -67,14 +59,9 @@ impl Segmenter {
         let pc = u64::from(hash_pc(access.ip));
         let mask = (1u64 << self.segment_bits) - 1;
         for (s, slot) in out.iter_mut().enumerate() {
-            let (value, index) = if s < self.address_segments {
-                (block, s)
-            } else {
-                (pc, s - self.address_segments)
-            };
-            let shifted = value
-                .checked_shr(index as u32 * self.segment_bits)
-                .unwrap_or(0);
+            let (value, index) =
+                if s < self.address_segments { (block, s) } else { (pc, s - self.address_segments) };
+            let shifted = value.checked_shr(index as u32 * self.segment_bits).unwrap_or(0);
             *slot = (shifted & mask) as u8;
         }
     }
@@ -93,11 +80,7 @@ impl Labeller {
     /// `page_bits` are address bits, at least `input.block_bits`; `None` labels deltas wherever they lead.
     pub fn new(outputs: usize, input: &InputConfig, page_bits: Option<u32>) -> Self {
         let page_shift = page_bits.map(|bits| bits.saturating_sub(input.block_bits).min(63));
-        Self {
-            outputs,
-            lookahead: input.lookahead,
-            page_shift,
-        }
+        Self { outputs, lookahead: input.lookahead, page_shift }
     }
 
     /// Sets in `bits` (zero before) the outputs of the deltas from block `at` to the next `lookahead` blocks, or to what
@@ -127,14 +110,10 @@ impl Labeller {
         let here = blocks[at];
         let end = (at + 1 + self.lookahead).min(blocks.len());
         for &there in &blocks[at + 1..end] {
-            let Some(output) = output_of_delta(there.wrapping_sub(here) as i64, self.outputs)
-            else {
+            let Some(output) = output_of_delta(there.wrapping_sub(here) as i64, self.outputs) else {
                 continue;
             };
-            if self
-                .page_shift
-                .is_some_and(|shift| here >> shift != there >> shift)
-            {
+            if self.page_shift.is_some_and(|shift| here >> shift != there >> shift) {
                 continue;
             }
             if !visit(output) {

@@ -15,12 +15,7 @@ struct Naive {
 
 impl Naive {
     fn new(sets: u64, ways: usize) -> Self {
-        Self {
-            sets,
-            ways,
-            lines: Vec::new(),
-            clock: 0,
-        }
+        Self { sets, ways, lines: Vec::new(), clock: 0 }
     }
 
     /// Whether it hit, and the dirty line that left.
@@ -37,12 +32,7 @@ impl Naive {
         let in_set = |entry: &&(u64, u64, bool)| entry.0 % sets == line % sets;
         let mut out = None;
         if self.lines.iter().filter(in_set).count() == self.ways {
-            let victim = *self
-                .lines
-                .iter()
-                .filter(in_set)
-                .min_by_key(|entry| entry.1)
-                .unwrap();
+            let victim = *self.lines.iter().filter(in_set).min_by_key(|entry| entry.1).unwrap();
             self.lines.retain(|entry| entry.0 != victim.0);
             out = victim.2.then_some(victim.0);
         }
@@ -54,14 +44,8 @@ impl Naive {
 fn small() -> CacheConfig {
     CacheConfig {
         line_bytes: 64,
-        l1d: CacheLevel {
-            bytes: 2 * 3 * 64,
-            ways: 3,
-        },
-        l2: CacheLevel {
-            bytes: 4 * 2 * 64,
-            ways: 2,
-        },
+        l1d: CacheLevel { bytes: 2 * 3 * 64, ways: 3 },
+        l2: CacheLevel { bytes: 4 * 2 * 64, ways: 2 },
     }
 }
 
@@ -88,27 +72,16 @@ proptest! {
 fn a_working_set_that_fits_misses_once() {
     let mut filter = CacheFilter::new(&CacheConfig::default()).unwrap();
     let lines = (512 << 10) / 64;
-    let misses = (0..3 * lines)
-        .filter(|i| filter.access(i % lines * 64, false))
-        .count() as u64;
+    let misses = (0..3 * lines).filter(|i| filter.access(i % lines * 64, false)).count() as u64;
     assert_eq!(misses, lines);
     let mut filter = CacheFilter::new(&CacheConfig::default()).unwrap();
     let more = lines + 1024;
-    assert_eq!(
-        (0..3 * more)
-            .filter(|i| filter.access(i % more * 64, false))
-            .count() as u64,
-        3 * more
-    );
+    assert_eq!((0..3 * more).filter(|i| filter.access(i % more * 64, false)).count() as u64, 3 * more);
 }
 
 #[test]
 fn top_addresses_are_lines_too() {
-    let mut filter = CacheFilter::new(&CacheConfig {
-        line_bytes: 16,
-        ..CacheConfig::default()
-    })
-    .unwrap();
+    let mut filter = CacheFilter::new(&CacheConfig { line_bytes: 16, ..CacheConfig::default() }).unwrap();
     assert!(filter.access(u64::MAX, true));
     assert!(!filter.access(u64::MAX - 15, false));
 }
@@ -118,38 +91,14 @@ fn impossible_caches_are_refused() {
     let message = |config: CacheConfig| CacheFilter::new(&config).unwrap_err().to_string();
     let good = CacheConfig::default();
     assert_eq!(
-        message(CacheConfig {
-            line_bytes: 48,
-            ..good
-        }),
+        message(CacheConfig { line_bytes: 48, ..good }),
         "cache filter: line_bytes is 48, it must be a power of two from 16 to 4096"
     );
     assert_eq!(
-        message(CacheConfig {
-            l1d: CacheLevel {
-                bytes: 1024,
-                ways: 0
-            },
-            ..good
-        }),
+        message(CacheConfig { l1d: CacheLevel { bytes: 1024, ways: 0 }, ..good }),
         "cache filter: l1d.ways is 0, allowed are 1 to 64"
     );
-    let text = message(CacheConfig {
-        l2: CacheLevel {
-            bytes: 500_000,
-            ways: 8,
-        },
-        ..good
-    });
-    assert!(
-        text.starts_with("cache filter: l2.bytes is 500000; with 8 ways"),
-        "{text}"
-    );
-    assert!(
-        message(CacheConfig {
-            l2: CacheLevel { bytes: 0, ways: 8 },
-            ..good
-        })
-        .contains("l2.bytes is 0")
-    );
+    let text = message(CacheConfig { l2: CacheLevel { bytes: 500_000, ways: 8 }, ..good });
+    assert!(text.starts_with("cache filter: l2.bytes is 500000; with 8 ways"), "{text}");
+    assert!(message(CacheConfig { l2: CacheLevel { bytes: 0, ways: 8 }, ..good }).contains("l2.bytes is 0"));
 }

@@ -7,15 +7,11 @@ use common::{blocks, input, network};
 use proptest::prelude::*;
 use tablewright_model::InputConfig;
 use tablewright_trace::window::{delta_of_output, hash_pc, output_of_delta};
-use tablewright_trace::{
-    Access, Dataset, DatasetOptions, Fractions, Rows, Split, Trace, TraceKind,
-};
+use tablewright_trace::{Access, Dataset, DatasetOptions, Fractions, Rows, Split, Trace, TraceKind};
 
 /// Set bits of a label.
 fn bits(dataset: &Dataset, row: usize) -> Vec<usize> {
-    (0..dataset.outputs)
-        .filter(|&i| dataset.labels[[row, i / 8]] >> (i % 8) & 1 == 1)
-        .collect()
+    (0..dataset.outputs).filter(|&i| dataset.labels[[row, i / 8]] >> (i % 8) & 1 == 1).collect()
 }
 
 #[test]
@@ -28,10 +24,7 @@ fn labels_by_hand() {
     // From 1001: 999 −2, 1000 −1, 1128 +127, 872 −129 (out), 1129 +128, 871 (out), 1002 +1.
     assert_eq!(bits(&dataset, 1), [0, 126, 127, 254, 255]);
     // −1 is bit 255: the top bit of byte 31. −128 is bit 128: the bottom bit of byte 16.
-    assert_eq!(
-        (dataset.labels[[0, 31]], dataset.labels[[0, 16]]),
-        (0x80, 0x01)
-    );
+    assert_eq!((dataset.labels[[0, 31]], dataset.labels[[0, 16]]), (0x80, 0x01));
 }
 
 #[test]
@@ -39,48 +32,22 @@ fn windows_by_hand() {
     // Block 0x9_5cb5 = 1001 010111 001011 010101 in 6-bit segments, least significant first.
     let pc = 0x1_2345_6789_abcd;
     let accesses = vec![
-        Access {
-            id: 1,
-            address: 0x40,
-            ip: 1,
-        },
-        Access {
-            id: 2,
-            address: 0b1001_0101_1100_1011_0101 << 6 | 63,
-            ip: pc,
-        },
-        Access {
-            id: 3,
-            address: 0x80,
-            ip: 3,
-        },
+        Access { id: 1, address: 0x40, ip: 1 },
+        Access { id: 2, address: 0b1001_0101_1100_1011_0101 << 6 | 63, ip: pc },
+        Access { id: 3, address: 0x80, ip: 3 },
     ];
     let trace = Trace::from_accesses("t", TraceKind::ChampsimInstructions, accesses);
-    let input = InputConfig {
-        pc_segments: 3,
-        ..input(1)
-    };
-    let options = DatasetOptions {
-        rows: Rows::All,
-        ..DatasetOptions::default()
-    };
+    let input = InputConfig { pc_segments: 3, ..input(1) };
+    let options = DatasetOptions { rows: Rows::All, ..DatasetOptions::default() };
     let dataset = Dataset::from_trace_with(&trace, &network(2, 256), &input, &options).unwrap();
     assert_eq!(dataset.windows.dim(), (2, 2, 10));
     // t = 0x1_2345_6789_abcd ^ 0x1_2345 = 0x1_2345_6788_8888; its low 16 bits ^ the next 16: 0x8888 ^ 0x6788 = 0xef00.
     assert_eq!(hash_pc(pc), 0xef00);
     let newest: Vec<u8> = dataset.windows.slice(ndarray::s![0, 1, ..]).to_vec();
-    assert_eq!(
-        newest,
-        [
-            0b11_0101, 0b11_0010, 0b01_0101, 0b10, 0, 0, 0, 0, 0b11_1100, 0b1110
-        ]
-    );
+    assert_eq!(newest, [0b11_0101, 0b11_0010, 0b01_0101, 0b10, 0, 0, 0, 0, 0b11_1100, 0b1110]);
     assert_eq!(dataset.windows[[0, 0, 0]], 1);
     assert_eq!(dataset.windows[[1, 1, 0]], 2);
-    assert_eq!(
-        dataset.windows.slice(ndarray::s![1, 0, ..]),
-        dataset.windows.slice(ndarray::s![0, 1, ..])
-    );
+    assert_eq!(dataset.windows.slice(ndarray::s![1, 0, ..]), dataset.windows.slice(ndarray::s![0, 1, ..]));
 }
 
 #[test]
@@ -88,10 +55,7 @@ fn rows_without_a_delta_are_dropped_or_kept() {
     let trace = blocks(&[0, 1000, 2000, 2001, 9000, 9000, 9000]);
     let labelled = Dataset::from_trace(&trace, &network(1, 256), &input(1)).unwrap();
     assert_eq!(labelled.current, [2]);
-    let options = DatasetOptions {
-        rows: Rows::All,
-        ..DatasetOptions::default()
-    };
+    let options = DatasetOptions { rows: Rows::All, ..DatasetOptions::default() };
     let all = Dataset::from_trace_with(&trace, &network(1, 256), &input(1), &options).unwrap();
     assert_eq!(all.current, [0, 1, 2, 3, 4, 5, 6]);
     assert_eq!(bits(&all, 2), [0]);
@@ -102,15 +66,9 @@ fn rows_without_a_delta_are_dropped_or_kept() {
 fn deltas_across_a_page_are_left_out_when_asked() {
     // Blocks 62 and 63 are in page 0, 64 in page 1.
     let trace = blocks(&[62, 63, 64, 64]);
-    let options = DatasetOptions {
-        page_bits: Some(12),
-        ..DatasetOptions::default()
-    };
+    let options = DatasetOptions { page_bits: Some(12), ..DatasetOptions::default() };
     let dataset = Dataset::from_trace_with(&trace, &network(1, 256), &input(2), &options).unwrap();
-    assert_eq!(
-        (dataset.current.clone(), bits(&dataset, 0)),
-        (vec![0], vec![0])
-    );
+    assert_eq!((dataset.current.clone(), bits(&dataset, 0)), (vec![0], vec![0]));
 }
 
 #[test]
@@ -118,18 +76,13 @@ fn a_sparse_label_range_has_its_own_bits() {
     let trace = blocks(&[10, 13, 7, 14, 6, 10]);
     let dataset = Dataset::from_trace(&trace, &network(1, 6), &input(5)).unwrap();
     // ±3 of 10: bit 2 and bit 3; ±4 are out.
-    assert_eq!(
-        (dataset.labels.dim(), bits(&dataset, 0)),
-        ((1, 1), vec![2, 3])
-    );
+    assert_eq!((dataset.labels.dim(), bits(&dataset, 0)), ((1, 1), vec![2, 3]));
 }
 
 #[test]
 fn messages_of_traces_that_do_not_do() {
     let of = |trace: &Trace, outputs, options: &DatasetOptions| {
-        Dataset::from_trace_with(trace, &network(10, outputs), &input(128), options)
-            .unwrap_err()
-            .to_string()
+        Dataset::from_trace_with(trace, &network(10, outputs), &input(128), options).unwrap_err().to_string()
     };
     let plain = DatasetOptions::default();
     assert_eq!(
@@ -149,26 +102,14 @@ fn messages_of_traces_that_do_not_do() {
          raise network.outputs or input.lookahead, or use another trace"
     );
     let pages: Vec<u64> = (0..200).map(|i| i * 64).collect();
-    let physical = DatasetOptions {
-        page_bits: Some(12),
-        ..plain
-    };
-    assert!(
-        of(&blocks(&pages), 256, &physical)
-            .contains("128 blocks away in the same page of 4096 bytes")
-    );
+    let physical = DatasetOptions { page_bits: Some(12), ..plain };
+    assert!(of(&blocks(&pages), 256, &physical).contains("128 blocks away in the same page of 4096 bytes"));
     assert_eq!(
         of(&blocks(&pages), 7, &plain),
         "network.outputs is 7, it must be even (half for each direction)"
     );
-    let bad = DatasetOptions {
-        page_bits: Some(6),
-        ..plain
-    };
-    assert_eq!(
-        of(&blocks(&pages), 256, &bad),
-        "page bits are 6, allowed are 7 to 48"
-    );
+    let bad = DatasetOptions { page_bits: Some(6), ..plain };
+    assert_eq!(of(&blocks(&pages), 256, &bad), "page bits are 6, allowed are 7 to 48");
 }
 
 #[test]
@@ -178,14 +119,7 @@ fn split_leaves_a_gap() {
     assert_eq!((dataset.len(), dataset.current[0]), (900, 9));
     let split = Split::by_time(&dataset, 100, Fractions::default()).unwrap();
     // Row r is access r + 9; row 540 begins the validation part, so the last training row looks up to row 539.
-    assert_eq!(
-        split,
-        Split {
-            train: 0..440,
-            valid: 540..620,
-            test: 720..900
-        }
-    );
+    assert_eq!(split, Split { train: 0..440, valid: 540..620, test: 720..900 });
 }
 
 #[test]
@@ -193,20 +127,13 @@ fn split_refuses_what_leaves_nothing() {
     let trace = blocks(&(0..300).collect::<Vec<_>>());
     let dataset = Dataset::from_trace(&trace, &network(10, 256), &input(128)).unwrap();
     assert_eq!(
-        Split::by_time(&dataset, 128, Fractions::default())
-            .unwrap_err()
-            .to_string(),
+        Split::by_time(&dataset, 128, Fractions::default()).unwrap_err().to_string(),
         "split of 163 windows: the train part has no window left once a look-ahead of 128 accesses lies between the \
          parts; use a longer trace"
     );
     for (train, valid) in [(0.6, 0.4), (0.0, 0.5), (f64::NAN, 0.2)] {
-        let text = Split::by_time(&dataset, 1, Fractions { train, valid })
-            .unwrap_err()
-            .to_string();
-        assert!(
-            text.contains("both must be above 0 and their sum below 1"),
-            "{text}"
-        );
+        let text = Split::by_time(&dataset, 1, Fractions { train, valid }).unwrap_err().to_string();
+        assert!(text.contains("both must be above 0 and their sum below 1"), "{text}");
     }
 }
 
@@ -219,14 +146,8 @@ fn subsets_are_thinned_evenly() {
     assert_eq!(dataset.subset(190..999, 99).len(), 9);
     assert!(dataset.subset(5..5, 3).is_empty());
     let two = dataset.subset(3..100, 2);
-    assert_eq!(
-        two.windows.index_axis(ndarray::Axis(0), 1),
-        dataset.windows.index_axis(ndarray::Axis(0), 51)
-    );
-    let options = DatasetOptions {
-        max_rows: Some(2),
-        ..DatasetOptions::default()
-    };
+    assert_eq!(two.windows.index_axis(ndarray::Axis(0), 1), dataset.windows.index_axis(ndarray::Axis(0), 51));
+    let options = DatasetOptions { max_rows: Some(2), ..DatasetOptions::default() };
     let thinned = Dataset::from_trace_with(&trace, &network(1, 256), &input(1), &options).unwrap();
     assert_eq!(thinned, dataset.subset(0..199, 2));
 }
@@ -240,57 +161,24 @@ fn files_come_back() {
     let split = Split::by_time(&dataset, 20, Fractions::default()).unwrap();
     dataset.save(&path, &split).unwrap();
     let first = std::fs::read(&path).unwrap();
-    assert_eq!(
-        Dataset::load(&path).unwrap(),
-        (dataset.clone(), split.clone())
-    );
+    assert_eq!(Dataset::load(&path).unwrap(), (dataset.clone(), split.clone()));
     dataset.save(&path, &split).unwrap();
-    assert_eq!(
-        std::fs::read(&path).unwrap(),
-        first,
-        "the same dataset gives the same bytes"
-    );
-    assert_eq!(
-        std::fs::read_dir(folder.path()).unwrap().count(),
-        1,
-        "no temporary file is left"
-    );
+    assert_eq!(std::fs::read(&path).unwrap(), first, "the same dataset gives the same bytes");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "no temporary file is left");
     // Cut at every kind of place, and with a changed header: refused, never a panic.
     for keep in [0, 4, 8, 100, first.len() - 1] {
         std::fs::write(&path, &first[..keep]).unwrap();
         let text = Dataset::load(&path).unwrap_err().to_string();
-        assert!(
-            text.contains("not a dataset file: its safetensors structure is broken"),
-            "{text}"
-        );
+        assert!(text.contains("not a dataset file: its safetensors structure is broken"), "{text}");
     }
     for (from, to, says) in [
-        (
-            "\\\"version\\\":1",
-            "\\\"version\\\":9",
-            "its version is 9, this program reads 1",
-        ),
-        (
-            "\\\"outputs\\\":30",
-            "\\\"outputs\\\":40",
-            "do not belong together with 40 outputs",
-        ),
-        (
-            "\\\"segment_bits\\\":6",
-            "\\\"segment_bits\\\":2",
-            "which is no segment of 2 bits",
-        ),
+        ("\\\"version\\\":1", "\\\"version\\\":9", "its version is 9, this program reads 1"),
+        ("\\\"outputs\\\":30", "\\\"outputs\\\":40", "do not belong together with 40 outputs"),
+        ("\\\"segment_bits\\\":6", "\\\"segment_bits\\\":2", "which is no segment of 2 bits"),
         ("\"windows\"", "\"window5\"", "tensor `windows` is missing"),
-        (
-            "\"dataset\"",
-            "\"datasex\"",
-            "its metadata has no entry `dataset`",
-        ),
+        ("\"dataset\"", "\"datasex\"", "its metadata has no entry `dataset`"),
     ] {
-        let at = first
-            .windows(from.len())
-            .position(|w| w == from.as_bytes())
-            .unwrap();
+        let at = first.windows(from.len()).position(|w| w == from.as_bytes()).unwrap();
         let mut changed = first.clone();
         changed[at..at + to.len()].copy_from_slice(to.as_bytes());
         std::fs::write(&path, changed).unwrap();
@@ -298,13 +186,7 @@ fn files_come_back() {
         assert!(text.contains(says), "{text} / {says}");
     }
     let nowhere = folder.path().join("none/d.safetensors");
-    assert!(
-        dataset
-            .save(&nowhere, &split)
-            .unwrap_err()
-            .to_string()
-            .contains("cannot be written")
-    );
+    assert!(dataset.save(&nowhere, &split).unwrap_err().to_string().contains("cannot be written"));
 }
 
 proptest! {

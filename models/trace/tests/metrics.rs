@@ -6,9 +6,7 @@ use proptest::prelude::*;
 use tablewright_model::InputConfig;
 use tablewright_trace::baseline::{BestOffset, NextLine};
 use tablewright_trace::metrics::{bitmap, confusion};
-use tablewright_trace::{
-    Confusion, Evaluation, Issuer, Score, best_threshold, bitmap_confusion, micro_f1,
-};
+use tablewright_trace::{Confusion, Evaluation, Issuer, Score, best_threshold, bitmap_confusion, micro_f1};
 
 #[test]
 fn f1_by_hand() {
@@ -16,35 +14,15 @@ fn f1_by_hand() {
     let scores = array![[0.9f32, 0.6, 0.4], [0.1, 0.8, 0.2]];
     let labels = array![[0b101u8], [0b010]];
     let counts = confusion(scores.view(), labels.view(), 0.5).unwrap();
-    assert_eq!(
-        counts,
-        Confusion {
-            true_positive: 2,
-            false_positive: 1,
-            false_negative: 1
-        }
-    );
-    assert_eq!(
-        micro_f1(scores.view(), labels.view(), 0.5).unwrap(),
-        4.0 / 6.0
-    );
-    assert_eq!(
-        (counts.precision(), counts.recall()),
-        (2.0 / 3.0, 2.0 / 3.0)
-    );
-    let best = best_threshold(scores.view(), labels.view())
-        .unwrap()
-        .unwrap();
+    assert_eq!(counts, Confusion { true_positive: 2, false_positive: 1, false_negative: 1 });
+    assert_eq!(micro_f1(scores.view(), labels.view(), 0.5).unwrap(), 4.0 / 6.0);
+    assert_eq!((counts.precision(), counts.recall()), (2.0 / 3.0, 2.0 / 3.0));
+    let best = best_threshold(scores.view(), labels.view()).unwrap().unwrap();
     // 0.4 finds all three and one false one: 6/7. 0.8 finds two and none false: 4/5.
     assert_eq!((best.threshold, best.confusion.f1()), (0.4, 6.0 / 7.0));
     assert_eq!(Confusion::default().f1(), 0.0);
-    let wrong = micro_f1(scores.view(), array![[1u8]].view(), 0.5)
-        .unwrap_err()
-        .to_string();
-    assert!(
-        wrong.starts_with("metric: scores (2, 3) and labels (1, 1) do not belong together"),
-        "{wrong}"
-    );
+    let wrong = micro_f1(scores.view(), array![[1u8]].view(), 0.5).unwrap_err().to_string();
+    assert!(wrong.starts_with("metric: scores (2, 3) and labels (1, 1) do not belong together"), "{wrong}");
 }
 
 #[test]
@@ -53,15 +31,9 @@ fn nan_and_signed_zero() {
     let nan = array![[f32::NAN, f32::NAN]];
     assert!(best_threshold(nan.view(), labels.view()).unwrap().is_none());
     let zeros = array![[-0.0f32, 0.0]];
-    let best = best_threshold(zeros.view(), labels.view())
-        .unwrap()
-        .unwrap();
+    let best = best_threshold(zeros.view(), labels.view()).unwrap().unwrap();
     assert_eq!(best.confusion.true_positive, 2);
-    assert!(
-        best_threshold(zeros.view(), array![[0u8]].view())
-            .unwrap()
-            .is_none()
-    );
+    assert!(best_threshold(zeros.view(), array![[0u8]].view()).unwrap().is_none());
 }
 
 /// Every score as a threshold, the highest of the best.
@@ -97,11 +69,7 @@ proptest! {
 }
 
 fn input(degree: usize, filter: usize) -> InputConfig {
-    InputConfig {
-        degree,
-        filter,
-        ..InputConfig::default()
-    }
+    InputConfig { degree, filter, ..InputConfig::default() }
 }
 
 #[test]
@@ -135,10 +103,7 @@ fn bitmaps_issue_in_bit_order_and_blocks_wrap() {
     assert_eq!(issuer.access_bitmap(0, &[0b1111_1001]), [1, top]);
     // +2 of the top block is block 1, which is in the filter.
     assert!(issuer.access_bitmap(top, &[0b0010]).is_empty());
-    assert_eq!(
-        Issuer::new(&input(16, 16), 4).access_bitmap(top, &[0b0010]),
-        [1]
-    );
+    assert_eq!(Issuer::new(&input(16, 16), 4).access_bitmap(top, &[0b0010]), [1]);
 }
 
 #[test]
@@ -151,14 +116,8 @@ fn evaluation_by_hand() {
     evaluation.access(20, &[30]); // 30 unsettled at the end
     let report = evaluation.report();
     assert_eq!((report.issued, report.useful, report.covered), (6, 3, 2));
-    assert_eq!(
-        (report.redundant, report.unsettled, report.accesses),
-        (1, 1, 5)
-    );
-    assert_eq!(
-        (report.accuracy, report.coverage, report.mean_degree),
-        (0.5, 0.4, 1.2)
-    );
+    assert_eq!((report.redundant, report.unsettled, report.accesses), (1, 1, 5));
+    assert_eq!((report.accuracy, report.coverage, report.mean_degree), (0.5, 0.4, 1.2));
     assert_eq!(report.f1, 0.0);
     evaluation.predicted(&[0b011], &[0b110]);
     assert_eq!(evaluation.report().f1, 0.5);

@@ -11,9 +11,7 @@ use tablewright_trace::{
 
 /// 300 instructions that each load a block of their own.
 fn instructions() -> Vec<u8> {
-    (0..300u64)
-        .flat_map(|i| record(0x40_0000 + 4 * i, &[0x7f00_0000_0000 + 64 * i], &[]))
-        .collect()
+    (0..300u64).flat_map(|i| record(0x40_0000 + 4 * i, &[0x7f00_0000_0000 + 64 * i], &[])).collect()
 }
 
 const LOADS: &str = "7, 13, 28e837c5e240, 408e04, 0\r\n\n5,15,0x28e837c5fa00,0X408e0e,1\n0, 16, 40, 1, 0\n9, 17, 28e837c60c40, 408e16, 0";
@@ -24,11 +22,9 @@ fn both_kinds_in_every_packing() {
         (instructions(), TraceKind::ChampsimInstructions, 300),
         (LOADS.as_bytes().to_vec(), TraceKind::MldpcLoads, 3),
     ] {
-        for (bytes, compression) in [
-            (data.clone(), Compression::None),
-            (xz(&data), Compression::Xz),
-            (gz(&data), Compression::Gzip),
-        ] {
+        for (bytes, compression) in
+            [(data.clone(), Compression::None), (xz(&data), Compression::Xz), (gz(&data), Compression::Gzip)]
+        {
             let trace = load(&bytes).unwrap();
             assert_eq!((trace.kind, trace.info.compression), (kind, compression));
             assert_eq!(trace.accesses, load(&data).unwrap().accesses);
@@ -50,14 +46,8 @@ fn load_lines_are_read_and_cold_ones_dropped() {
     let trace = load(LOADS.as_bytes()).unwrap();
     let ids: Vec<u64> = trace.accesses.iter().map(|access| access.id).collect();
     assert_eq!(ids, [7, 5, 9]);
-    assert_eq!(
-        (trace.accesses[1].address, trace.accesses[1].ip),
-        (0x28e8_37c5_fa00, 0x40_8e0e)
-    );
-    assert_eq!(
-        (trace.info.records, trace.info.dropped, trace.info.accesses),
-        (4, 1, 3)
-    );
+    assert_eq!((trace.accesses[1].address, trace.accesses[1].ip), (0x28e8_37c5_fa00, 0x40_8e0e));
+    assert_eq!((trace.info.records, trace.info.dropped, trace.info.accesses), (4, 1, 3));
     assert_eq!(trace.info.addresses, AddressSpace::PossiblyPhysical);
     assert!(trace.info.warning.unwrap().contains("4 KB page"));
 }
@@ -66,39 +56,14 @@ fn load_lines_are_read_and_cold_ones_dropped() {
 fn instructions_read_before_they_write_and_count_from_one() {
     let data = [record(1, &[64, 128], &[192]), record(2, &[64], &[320])].concat();
     let trace = load(&data).unwrap();
-    let seen: Vec<(u64, u64, u64)> = trace
-        .accesses
-        .iter()
-        .map(|a| (a.id, a.address, a.ip))
-        .collect();
+    let seen: Vec<(u64, u64, u64)> = trace.accesses.iter().map(|a| (a.id, a.address, a.ip)).collect();
     assert_eq!(seen, [(1, 64, 1), (1, 128, 1), (1, 192, 1), (2, 320, 2)]);
     let info = &trace.info;
-    assert_eq!(
-        (
-            info.records,
-            info.loads,
-            info.stores,
-            info.llc_loads,
-            info.llc_rfos
-        ),
-        (2, 3, 2, 2, 2)
-    );
-    assert_eq!(
-        (info.unique_blocks, info.unique_pages, info.unique_ips),
-        (4, 1, 2)
-    );
-    assert_eq!(
-        (info.addresses, info.warning),
-        (AddressSpace::Virtual, None)
-    );
-    assert!(
-        (info.deltas_in_range - 1.0).abs() < 1e-12 && (info.deltas_in_page - 1.0).abs() < 1e-12
-    );
-    assert!(
-        serde_json::to_string(info)
-            .unwrap()
-            .contains("\"kind\":\"champsim-instructions\"")
-    );
+    assert_eq!((info.records, info.loads, info.stores, info.llc_loads, info.llc_rfos), (2, 3, 2, 2, 2));
+    assert_eq!((info.unique_blocks, info.unique_pages, info.unique_ips), (4, 1, 2));
+    assert_eq!((info.addresses, info.warning), (AddressSpace::Virtual, None));
+    assert!((info.deltas_in_range - 1.0).abs() < 1e-12 && (info.deltas_in_page - 1.0).abs() < 1e-12);
+    assert!(serde_json::to_string(info).unwrap().contains("\"kind\":\"champsim-instructions\""));
 }
 
 #[test]
@@ -125,10 +90,7 @@ fn message(bytes: &[u8]) -> String {
 
 #[test]
 fn messages_of_damaged_content() {
-    assert_eq!(
-        message(b""),
-        "t is empty; a trace has at least one record, copy or record it again"
-    );
+    assert_eq!(message(b""), "t is empty; a trace has at least one record, copy or record it again");
     assert_eq!(
         message(&xz(b"")),
         "t is empty inside its xz data; a trace has at least one record, copy or record it again"
@@ -157,47 +119,28 @@ fn messages_of_damaged_lines() {
         message(b"1, 2, 40, 4, 0\n2, 3, 40\n"),
         "t: line 2 has 3 fields, not the 5 of `instr_id, cycle, hex_address, hex_ip, hit`: \"2, 3, 40\""
     );
-    assert_eq!(
-        message(b"1, 2, 40, 4, 2\n"),
-        "t: line 1: field hit is \"2\", it must be 0 or 1"
-    );
+    assert_eq!(message(b"1, 2, 40, 4, 2\n"), "t: line 1: field hit is \"2\", it must be 0 or 1");
     assert_eq!(
         message(b"id,cycle,addr,ip,hit\n1,2,40,4,0\n"),
         "t: line 1: field instr_id is \"id\", it must be a decimal number below 2^64"
     );
-    for bad in [
-        "-1, 2, 40, 4, 0",
-        "+1, 2, 40, 4, 0",
-        "1, 2, 11112222333344445, 4, 0",
-        "1, 2, 0x, 4, 0",
-        "1,,40,4,0",
-    ] {
+    for bad in
+        ["-1, 2, 40, 4, 0", "+1, 2, 40, 4, 0", "1, 2, 11112222333344445, 4, 0", "1, 2, 0x, 4, 0", "1,,40,4,0"]
+    {
         assert!(message(bad.as_bytes()).contains("line 1: field"), "{bad}");
     }
     let endless = [&b"1, 2, 40, 4, 0\n"[..], &[b'1'; 5000]].concat();
-    assert!(
-        message(&endless).contains("line 2: field line is \"1111"),
-        "{}",
-        message(&endless)
-    );
+    assert!(message(&endless).contains("line 2: field line is \"1111"), "{}", message(&endless));
 }
 
 #[test]
 fn messages_of_damaged_streams() {
-    let data: Vec<u8> = (0..20_000u64)
-        .flat_map(|i| record(i * i + 1, &[i * 7919 * 64], &[]))
-        .collect();
+    let data: Vec<u8> = (0..20_000u64).flat_map(|i| record(i * i + 1, &[i * 7919 * 64], &[])).collect();
     for (packed, name) in [(xz(&data), "xz"), (gz(&data), "gzip")] {
         for keep in [packed.len() / 2, packed.len() - 1, 20] {
             let cut = message(&packed[..keep]);
-            assert!(
-                cut.starts_with(&format!("t: the {name} data stops before its end, after ")),
-                "{cut}"
-            );
-            assert!(
-                cut.ends_with(&format!("check it with `{name} -t`")),
-                "{cut}"
-            );
+            assert!(cut.starts_with(&format!("t: the {name} data stops before its end, after ")), "{cut}");
+            assert!(cut.ends_with(&format!("check it with `{name} -t`")), "{cut}");
         }
         let mut damaged = packed.clone();
         let middle = packed.len() / 2;
@@ -217,46 +160,28 @@ fn messages_of_damaged_streams() {
 #[test]
 fn messages_of_other_files() {
     for (bytes, looks) in [
-        (
-            &b"hello world\n"[..],
-            "text whose first line is \"hello world\"",
-        ),
+        (&b"hello world\n"[..], "text whose first line is \"hello world\""),
         (b"\n\n", "text with nothing but blank lines"),
         (b"BZh91AY&SY", "a bzip2 file"),
         (b"\x7fELF\x02\x01\x01", "a program (ELF)"),
         (b"\x10\0\0\0\0\0\0\0{\"a\":1}        ", "a safetensors file"),
-        (
-            b"\x01\x02\x03",
-            "3 bytes of binary data, less than one record",
-        ),
+        (b"\x01\x02\x03", "3 bytes of binary data, less than one record"),
         (&[0; 640], "zero bytes"),
         (&[0xf1; 640].map(|b: u8| b ^ 0x80), "text whose"),
         (&[0x03; 640], "its is_branch would be 3, not 0 or 1"),
-        (
-            b"version https://git-lfs.github.com/spec/v1\n",
-            "a git-lfs pointer",
-        ),
+        (b"version https://git-lfs.github.com/spec/v1\n", "a git-lfs pointer"),
     ] {
         let text = message(bytes);
-        assert!(
-            text.starts_with("t is not a trace: it looks like "),
-            "{text}"
-        );
+        assert!(text.starts_with("t is not a trace: it looks like "), "{text}");
         assert!(text.contains(looks), "{text} / {looks}");
     }
-    assert!(
-        message(&xz(&gz(&instructions()))).contains("a gzip file inside another compressed file")
-    );
+    assert!(message(&xz(&gz(&instructions()))).contains("a gzip file inside another compressed file"));
 }
 
 #[test]
 fn messages_of_paths() {
     let folder = tempfile::tempdir().unwrap();
-    let of = |path: &std::path::Path| {
-        Trace::load(path, &CacheConfig::default())
-            .unwrap_err()
-            .to_string()
-    };
+    let of = |path: &std::path::Path| Trace::load(path, &CacheConfig::default()).unwrap_err().to_string();
     assert!(of(folder.path()).contains("is a directory; give one trace file"));
     assert!(of(&folder.path().join("none")).contains("none: there is no such file"));
 }

@@ -9,20 +9,12 @@ use std::path::PathBuf;
 use tablewright_trace::champsim::Instructions;
 use tablewright_trace::{CacheConfig, CacheFilter, CacheLevel, Source, Trace};
 
-const TRACES: [&str; 5] = [
-    "gap_pr_kron20",
-    "gap_sssp_kron18",
-    "libquantum_shor",
-    "mcfns",
-    "pb_fdtd2d",
-];
+const TRACES: [&str; 5] = ["gap_pr_kron20", "gap_sssp_kron18", "libquantum_shor", "mcfns", "pb_fdtd2d"];
 
 /// The folder of shared traces: `TABLEWRIGHT_SHARED`, or beside the workspace.
 fn shared() -> Option<PathBuf> {
-    let folder = std::env::var_os("TABLEWRIGHT_SHARED").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared"),
-        PathBuf::from,
-    );
+    let folder = std::env::var_os("TABLEWRIGHT_SHARED")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared"), PathBuf::from);
     if folder.join("traces").is_dir() && folder.join("reference/champsim.csv").is_file() {
         return Some(folder);
     }
@@ -41,18 +33,10 @@ fn measured_window(trace: &std::path::Path, config: &CacheConfig) -> (u64, u64) 
             break;
         }
         let inside = u64::from(number > 500_000);
-        for address in instruction
-            .loads
-            .into_iter()
-            .filter(|&address| address != 0)
-        {
+        for address in instruction.loads.into_iter().filter(|&address| address != 0) {
             loads += inside * u64::from(filter.access(address, false));
         }
-        for address in instruction
-            .stores
-            .into_iter()
-            .filter(|&address| address != 0)
-        {
+        for address in instruction.stores.into_iter().filter(|&address| address != 0) {
             rfos += inside * u64::from(filter.access(address, true));
         }
     }
@@ -71,13 +55,7 @@ fn loads_at_the_last_level_as_in_simulators() {
     for name in TRACES {
         let path = shared.join(format!("traces/{name}.champsimtrace.xz"));
         let default = measured_window(&path, &CacheConfig::default());
-        let large_l2 = CacheConfig {
-            l2: CacheLevel {
-                bytes: 2 << 20,
-                ways: 16,
-            },
-            ..CacheConfig::default()
-        };
+        let large_l2 = CacheConfig { l2: CacheLevel { bytes: 2 << 20, ways: 16 }, ..CacheConfig::default() };
         let large = measured_window(&path, &large_l2);
         for line in csv.lines().filter(|line| line.starts_with(name)) {
             let fields: Vec<&str> = line.split(',').collect();
@@ -85,11 +63,7 @@ fn loads_at_the_last_level_as_in_simulators() {
             if prefetcher != "no" {
                 continue;
             }
-            let (loads, rfos) = if simulator.starts_with("dpc4") {
-                large
-            } else {
-                default
-            };
+            let (loads, rfos) = if simulator.starts_with("dpc4") { large } else { default };
             let reference: u64 = fields[6].parse().unwrap();
             let rfo_misses: u64 = fields[8].parse().unwrap();
             let deviation = percent(loads, reference);
@@ -99,15 +73,8 @@ fn loads_at_the_last_level_as_in_simulators() {
             );
             // Upstream issues loads out of order enough to see mcfns's lists in another order: even the older
             // simulator is 26 % below it there. Elsewhere, a few per cent.
-            let limit = if (name, simulator) == ("mcfns", "champsim-2ff25011") {
-                30.0
-            } else {
-                4.0
-            };
-            assert!(
-                deviation.abs() < limit,
-                "{name} {simulator}: {loads} loads, {reference} there"
-            );
+            let limit = if (name, simulator) == ("mcfns", "champsim-2ff25011") { 30.0 } else { 4.0 };
+            assert!(deviation.abs() < limit, "{name} {simulator}: {loads} loads, {reference} there");
             assert!(
                 rfos as f64 > 0.97 * rfo_misses as f64,
                 "{name} {simulator}: {rfos} RFOs, {rfo_misses} there"
@@ -124,35 +91,14 @@ fn same_accesses_as_in_load_traces() {
     let Some(shared) = shared() else { return };
     for name in TRACES {
         let config = CacheConfig::default();
-        let ours = Trace::load(
-            &shared.join(format!("traces/{name}.champsimtrace.xz")),
-            &config,
-        )
-        .unwrap();
-        let theirs = Trace::load(
-            &shared.join(format!("traces/loadtraces/{name}.loadtrace.txt.xz")),
-            &config,
-        )
-        .unwrap();
-        let place =
-            |access: &tablewright_trace::Access| (access.id, access.ip, access.address >> 6 & 63);
+        let ours = Trace::load(&shared.join(format!("traces/{name}.champsimtrace.xz")), &config).unwrap();
+        let theirs =
+            Trace::load(&shared.join(format!("traces/loadtraces/{name}.loadtrace.txt.xz")), &config).unwrap();
+        let place = |access: &tablewright_trace::Access| (access.id, access.ip, access.address >> 6 & 63);
         let known: HashSet<_> = ours.accesses.iter().map(place).collect();
-        let found = theirs
-            .accesses
-            .iter()
-            .filter(|access| known.contains(&place(access)))
-            .count();
-        let last = theirs
-            .accesses
-            .iter()
-            .map(|access| access.id)
-            .max()
-            .unwrap();
-        let count = ours
-            .accesses
-            .iter()
-            .filter(|access| access.id <= last)
-            .count();
+        let found = theirs.accesses.iter().filter(|access| known.contains(&place(access))).count();
+        let last = theirs.accesses.iter().map(|access| access.id).max().unwrap();
+        let count = ours.accesses.iter().filter(|access| access.id <= last).count();
         let share = found as f64 / theirs.accesses.len() as f64;
         println!(
             "{name:16} accesses {count:6} / {:6} {:+.1} %   of theirs also ours {:.1} %   deltas in range, in page: ours \

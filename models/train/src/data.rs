@@ -37,19 +37,11 @@ impl TrainingData {
             ("network.history", history, network.history),
             ("network.segments", segments, network.segments),
             ("network.outputs", dataset.outputs, network.outputs),
-            (
-                "input.segment_bits",
-                dataset.segment_bits as usize,
-                input.segment_bits as usize,
-            ),
+            ("input.segment_bits", dataset.segment_bits as usize, input.segment_bits as usize),
         ];
         for (field, dataset, config) in fields {
             if dataset != config {
-                return Err(Error::Mismatch {
-                    field,
-                    dataset,
-                    config,
-                });
+                return Err(Error::Mismatch { field, dataset, config });
             }
         }
         let max = max_windows.unwrap_or(usize::MAX);
@@ -60,11 +52,7 @@ impl TrainingData {
                 return Err(Error::EmptyPart { part });
             }
         }
-        Ok(Self {
-            dataset,
-            train,
-            valid,
-        })
+        Ok(Self { dataset, train, valid })
     }
 
     /// Suits random weights to the data: the embedding to the spread of the segments, the head's bias to how often each
@@ -103,16 +91,11 @@ impl TrainingData {
             for token in self.dataset.windows.index_axis(Axis(0), row).rows() {
                 let columns = token.iter().zip(&scaling.mean).zip(&scaling.gain);
                 features.extend(
-                    columns.map(|((&value, mean), gain)| {
-                        (f32::from(value) * scaling.unit - mean) * gain
-                    }),
+                    columns.map(|((&value, mean), gain)| (f32::from(value) * scaling.unit - mean) * gain),
                 );
             }
         }
-        Tensor::from_data(
-            TensorData::new(features, [rows.len(), history, segments]),
-            device,
-        )
+        Tensor::from_data(TensorData::new(features, [rows.len(), history, segments]), device)
     }
 
     /// For each output ln(p / (1 − p)), p the share of training windows that have it, kept away from 0 and 1: the
@@ -155,11 +138,7 @@ impl TrainingData {
             means.push((mean * unit) as f32);
             gains.push((DEVIATION / deviation.max(LEAST_DEVIATION)) as f32);
         }
-        Scaling {
-            unit: unit as f32,
-            mean: means,
-            gain: gains,
-        }
+        Scaling { unit: unit as f32, mean: means, gain: gains }
     }
 }
 

@@ -20,10 +20,7 @@ impl Init {
     /// Uniform up to ±1/√inputs, bias zero.
     fn dense(&mut self, outputs: usize, inputs: usize) -> Dense {
         let width = (inputs as f32).sqrt().recip();
-        Dense {
-            weight: self.uniform(outputs, inputs, width),
-            bias: Array1::zeros(outputs),
-        }
+        Dense { weight: self.uniform(outputs, inputs, width), bias: Array1::zeros(outputs) }
     }
 
     fn vector(&mut self, len: usize, width: f32) -> Array1<f32> {
@@ -32,20 +29,12 @@ impl Init {
 }
 
 fn norm(dim: usize) -> Norm {
-    Norm {
-        weight: Array1::ones(dim),
-        bias: Array1::zeros(dim),
-    }
+    Norm { weight: Array1::ones(dim), bias: Array1::zeros(dim) }
 }
 
 /// A network with random weights, the same for the same seed. They suit features of mean 0 and deviation 1 or more:
 /// [`crate::data::TrainingData::prepare`] suits them to those of a dataset.
-pub(crate) fn initial(
-    name: &str,
-    config: &NetworkConfig,
-    input: &InputConfig,
-    seed: u64,
-) -> Network {
+pub(crate) fn initial(name: &str, config: &NetworkConfig, input: &InputConfig, seed: u64) -> Network {
     let mut init = Init(ChaCha8Rng::seed_from_u64(seed));
     let (dim, inner) = (config.dim, config.inner());
     let embed = init.dense(dim, config.segments);

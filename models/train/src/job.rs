@@ -40,21 +40,14 @@ struct Config {
 
 impl Config {
     fn load(path: &Path) -> Result<Self, Error> {
-        let text = fs::read_to_string(path).map_err(|reason| Error::ReadConfig {
-            path: path.into(),
-            reason,
-        })?;
-        let config: Self = serde_json::from_str(&text).map_err(|reason| Error::ParseConfig {
-            path: path.into(),
-            reason,
-        })?;
+        let text =
+            fs::read_to_string(path).map_err(|reason| Error::ReadConfig { path: path.into(), reason })?;
+        let config: Self =
+            serde_json::from_str(&text).map_err(|reason| Error::ParseConfig { path: path.into(), reason })?;
         let mut violations = config.network.violations();
         violations.extend(config.input.violations(config.network.segments));
         if !violations.is_empty() {
-            return Err(Error::Limits {
-                path: path.into(),
-                violations,
-            });
+            return Err(Error::Limits { path: path.into(), violations });
         }
         Ok(config)
     }
@@ -68,28 +61,13 @@ impl Job {
         self.settings.check()?;
         if self.max_windows == Some(0) {
             let (value, allowed) = ("0".into(), "1 or more");
-            return Err(Error::Option {
-                option: "max-windows",
-                value,
-                allowed,
-            });
+            return Err(Error::Option { option: "max-windows", value, allowed });
         }
         self.check_output()?;
         let config = Config::load(&self.config)?;
         let (dataset, split) = Dataset::load(&self.dataset)?;
-        let data = TrainingData::new(
-            dataset,
-            &split,
-            &config.network,
-            &config.input,
-            self.max_windows,
-        )?;
-        let mut start = initial(
-            &self.name(),
-            &config.network,
-            &config.input,
-            self.settings.seed,
-        );
+        let data = TrainingData::new(dataset, &split, &config.network, &config.input, self.max_windows)?;
+        let mut start = initial(&self.name(), &config.network, &config.input, self.settings.seed);
         data.prepare(&mut start);
         start.check()?;
         let mut trained = train(&start, &data, &self.settings, report)?;
@@ -100,23 +78,14 @@ impl Job {
 
     fn name(&self) -> String {
         self.name.clone().unwrap_or_else(|| {
-            let file = self
-                .output
-                .file_name()
-                .unwrap_or_default()
-                .to_string_lossy();
+            let file = self.output.file_name().unwrap_or_default().to_string_lossy();
             file.split('.').next().unwrap_or_default().to_owned()
         })
     }
 
     /// Minutes of training must not end in a file that cannot be written.
     fn check_output(&self) -> Result<(), Error> {
-        let refuse = |problem| {
-            Err(Error::Output {
-                path: self.output.clone(),
-                problem,
-            })
-        };
+        let refuse = |problem| Err(Error::Output { path: self.output.clone(), problem });
         if self.output.is_dir() {
             return refuse("it is a directory; give the path of a file in it");
         }
@@ -135,16 +104,9 @@ impl Job {
     /// What the file says about its making; nothing that differs from run to run.
     fn describe(&self, network: &mut Network, data: &TrainingData, best: &Epoch) {
         let settings = &self.settings;
-        let dataset = self
-            .dataset
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy();
+        let dataset = self.dataset.file_name().unwrap_or_default().to_string_lossy();
         let entries = [
-            (
-                "made_by",
-                concat!("tablewright-train ", env!("CARGO_PKG_VERSION")).to_owned(),
-            ),
+            ("made_by", concat!("tablewright-train ", env!("CARGO_PKG_VERSION")).to_owned()),
             ("dataset", dataset.into_owned()),
             ("windows_train", data.train.len().to_string()),
             ("windows_valid", data.valid.len().to_string()),
@@ -158,8 +120,6 @@ impl Job {
             ("f1_valid", format!("{:.6}", best.f1)),
             ("threshold", best.threshold.to_string()),
         ];
-        network
-            .provenance
-            .extend(entries.map(|(key, value)| (key.to_owned(), value)));
+        network.provenance.extend(entries.map(|(key, value)| (key.to_owned(), value)));
     }
 }

@@ -120,27 +120,13 @@ fn run(args: Args) -> Result<(), Error> {
 
 fn line(done: &Epoch, job: &Job, format: Format) -> Result<String, Error> {
     let epochs = job.settings.epochs;
-    let &Epoch {
-        epoch,
-        loss,
-        threshold,
-        f1,
-        seconds,
-        ..
-    } = done;
+    let &Epoch { epoch, loss, threshold, f1, seconds, .. } = done;
     match format {
         Format::Text => Ok(format!(
             "epoch {epoch:>3}/{epochs}  loss {loss:.5}  F1 {f1:.4}  threshold {threshold:.3}  {seconds:.1} s"
         )),
         Format::Json => {
-            let line = Line {
-                epoch,
-                epochs,
-                loss,
-                f1_valid: f1,
-                threshold,
-                seconds,
-            };
+            let line = Line { epoch, epochs, loss, f1_valid: f1, threshold, seconds };
             serde_json::to_string(&line).map_err(|e| Error::Progress(e.into()))
         }
     }
@@ -148,7 +134,5 @@ fn line(done: &Epoch, job: &Job, format: Format) -> Result<String, Error> {
 
 fn print(line: &str) -> Result<(), Error> {
     let mut out = io::stdout().lock();
-    writeln!(out, "{line}")
-        .and_then(|()| out.flush())
-        .map_err(Error::Progress)
+    writeln!(out, "{line}").and_then(|()| out.flush()).map_err(Error::Progress)
 }

@@ -56,18 +56,12 @@ fn vector(values: ArrayView1<f32>, device: &Device) -> Param<Tensor<1>> {
 }
 
 fn matrix(values: ArrayView2<f32>, device: &Device) -> Param<Tensor<2>> {
-    Param::from_tensor(tensor(
-        values.iter().copied().collect(),
-        values.dim().into(),
-        device,
-    ))
+    Param::from_tensor(tensor(values.iter().copied().collect(), values.dim().into(), device))
 }
 
 /// The framework keeps a weight as `[inputs, outputs]`.
 fn linear(weight: ArrayView2<f32>, bias: Option<ArrayView1<f32>>, device: &Device) -> Linear {
-    let mut layer = LinearConfig::new(weight.ncols(), weight.nrows())
-        .with_bias(false)
-        .init(device);
+    let mut layer = LinearConfig::new(weight.ncols(), weight.nrows()).with_bias(false).init(device);
     layer.weight = matrix(weight.t(), device);
     layer.bias = bias.map(|b| vector(b, device));
     layer
@@ -78,9 +72,7 @@ fn dense(layer: &Dense, device: &Device) -> Linear {
 }
 
 fn norm(layer: &Norm, eps: f64, device: &Device) -> LayerNorm {
-    let mut norm = LayerNormConfig::new(layer.weight.len())
-        .with_epsilon(eps)
-        .init(device);
+    let mut norm = LayerNormConfig::new(layer.weight.len()).with_epsilon(eps).init(device);
     norm.gamma = vector(layer.weight.view(), device);
     norm.beta = Some(vector(layer.bias.view(), device));
     norm
@@ -103,23 +95,14 @@ fn read_matrix(param: &Param<Tensor<2>>) -> Array2<f32> {
 }
 
 fn read_linear(layer: &Linear) -> Dense {
-    let weight = read_matrix(&layer.weight)
-        .reversed_axes()
-        .as_standard_layout()
-        .into_owned();
-    let bias = layer
-        .bias
-        .as_ref()
-        .map_or_else(|| Array1::zeros(weight.nrows()), read_vector);
+    let weight = read_matrix(&layer.weight).reversed_axes().as_standard_layout().into_owned();
+    let bias = layer.bias.as_ref().map_or_else(|| Array1::zeros(weight.nrows()), read_vector);
     Dense { weight, bias }
 }
 
 fn read_norm(layer: &LayerNorm) -> Norm {
     let weight = read_vector(&layer.gamma);
-    let bias = layer
-        .beta
-        .as_ref()
-        .map_or_else(|| Array1::zeros(weight.len()), read_vector);
+    let bias = layer.beta.as_ref().map_or_else(|| Array1::zeros(weight.len()), read_vector);
     Norm { weight, bias }
 }
 
@@ -134,8 +117,7 @@ fn apply(layer: &Linear, x: Tensor<3>) -> Tensor<3> {
 /// `[batch, tokens, heads·head_dim]` → `[batch, heads, tokens, head_dim]`.
 fn split_heads(x: Tensor<3>, heads: usize) -> Tensor<4> {
     let [batch, tokens, inner] = x.dims();
-    x.reshape([batch, tokens, heads, inner / heads])
-        .swap_dims(1, 2)
+    x.reshape([batch, tokens, heads, inner / heads]).swap_dims(1, 2)
 }
 
 impl Block {
@@ -152,17 +134,12 @@ impl Block {
         let kv = apply(&self.kv, normed);
         let k = split_heads(kv.clone().narrow(2, 0, inner), heads);
         let v = split_heads(kv.narrow(2, inner, inner), heads);
-        let scores = q
-            .matmul(k.transpose())
-            .div_scalar((config.head_dim as f64).sqrt());
+        let scores = q.matmul(k.transpose()).div_scalar((config.head_dim as f64).sqrt());
         let weights = match config.attention {
             AttentionActivation::Softmax => activation::softmax(scores, 3),
             AttentionActivation::Sigmoid => activation::sigmoid(scores),
         };
-        let mixed = weights
-            .matmul(v)
-            .swap_dims(1, 2)
-            .reshape([batch, tokens, inner]);
+        let mixed = weights.matmul(v).swap_dims(1, 2).reshape([batch, tokens, inner]);
         let x = x + apply(&self.out, mixed);
         let hidden = apply(&self.ff1, self.ln2.forward(x.clone()));
         let hidden = match config.activation {
@@ -244,10 +221,7 @@ impl Net {
         let batch = windows.dims()[0];
         let mut x = apply(&p.embed, windows);
         if let Some(cls) = &p.cls {
-            let cls = cls
-                .val()
-                .reshape([1, 1, config.dim])
-                .expand([batch, 1, config.dim]);
+            let cls = cls.val().reshape([1, 1, config.dim]).expand([batch, 1, config.dim]);
             x = Tensor::cat(vec![cls, x], 1);
         }
         x = x + p.pos.val().unsqueeze::<3>();

@@ -13,8 +13,7 @@ fn dense(layer: &Dense, x: ArrayView1<f64>) -> Array1<f64> {
 fn norm(layer: &Norm, eps: f64, x: ArrayView1<f64>) -> Array1<f64> {
     let mean = x.sum() / x.len() as f64;
     let variance = x.mapv(|v| (v - mean).powi(2)).sum() / x.len() as f64;
-    (&x - mean) / (variance + eps).sqrt() * layer.weight.mapv(f64::from)
-        + layer.bias.mapv(f64::from)
+    (&x - mean) / (variance + eps).sqrt() * layer.weight.mapv(f64::from) + layer.bias.mapv(f64::from)
 }
 
 /// The Maclaurin series; good to 1e-12 for |x| ≤ 3, and the tests' values are small.
@@ -37,20 +36,13 @@ pub(crate) fn logits(network: &Network, window: &Array2<f64>) -> Array1<f64> {
     let (inner, width, eps) = (c.inner(), c.head_dim, c.norm_eps);
     let mut x: Vec<Array1<f64>> = Vec::new();
     x.extend(network.cls.as_ref().map(|cls| cls.mapv(f64::from)));
-    x.extend(
-        window
-            .rows()
-            .into_iter()
-            .map(|token| dense(&network.embed, token)),
-    );
+    x.extend(window.rows().into_iter().map(|token| dense(&network.embed, token)));
     for (token, pos) in x.iter_mut().zip(network.pos.rows()) {
         *token += &pos.mapv(f64::from);
     }
     for layer in &network.layers {
-        let qkv: Vec<_> = x
-            .iter()
-            .map(|t| dense(&layer.qkv, norm(&layer.ln1, eps, t.view()).view()))
-            .collect();
+        let qkv: Vec<_> =
+            x.iter().map(|t| dense(&layer.qkv, norm(&layer.ln1, eps, t.view()).view())).collect();
         for (i, token) in x.iter_mut().enumerate() {
             let mut mixed = Array1::zeros(inner);
             for h in 0..c.heads {
@@ -58,8 +50,7 @@ pub(crate) fn logits(network: &Network, window: &Array2<f64>) -> Array1<f64> {
                     let from = of * inner + h * width;
                     qkv[j].slice(s![from..from + width])
                 };
-                let scores =
-                    (0..qkv.len()).map(|j| part(i, 0).dot(&part(j, 1)) / (width as f64).sqrt());
+                let scores = (0..qkv.len()).map(|j| part(i, 0).dot(&part(j, 1)) / (width as f64).sqrt());
                 let weights: Vec<f64> = match c.attention {
                     AttentionActivation::Sigmoid => scores.map(sigmoid).collect(),
                     AttentionActivation::Softmax => {
@@ -88,9 +79,7 @@ pub(crate) fn logits(network: &Network, window: &Array2<f64>) -> Array1<f64> {
         Pool::Cls => x[0].clone(),
         Pool::Last => x[x.len() - 1].clone(),
         Pool::Mean => {
-            let sum = x
-                .iter()
-                .fold(Array1::zeros(c.dim), |sum, token| sum + token);
+            let sum = x.iter().fold(Array1::zeros(c.dim), |sum, token| sum + token);
             sum / x.len() as f64
         }
     };

@@ -6,9 +6,7 @@ use burn::module::{Module, ModuleMapper, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor, TensorData};
 use ndarray::{Array2, Array3, aview1};
-use tablewright_model::{
-    Activation, AttentionActivation, InputConfig, Network, NetworkConfig, Pool,
-};
+use tablewright_model::{Activation, AttentionActivation, InputConfig, Network, NetworkConfig, Pool};
 use tablewright_trace::{Dataset, Split};
 
 use crate::data::TrainingData;
@@ -76,14 +74,7 @@ fn dataset(config: &NetworkConfig, accesses: usize, strides: [usize; 2]) -> (Dat
         segment_bits: 6,
     };
     let (a, b) = (rows * 6 / 10, rows * 8 / 10);
-    (
-        dataset,
-        Split {
-            train: 0..a,
-            valid: a..b,
-            test: b..rows,
-        },
-    )
+    (dataset, Split { train: 0..a, valid: a..b, test: b..rows })
 }
 
 fn training_data(config: &NetworkConfig, accesses: usize, strides: [usize; 2]) -> TrainingData {
@@ -109,34 +100,19 @@ fn random_network(config: &NetworkConfig) -> Network {
 /// Every trained parameter by name.
 fn parameters(network: &mut Network) -> Vec<(String, Vec<&mut f32>)> {
     let mut all: Vec<(String, Vec<&mut f32>)> = vec![
-        (
-            "embed.weight".into(),
-            network.embed.weight.iter_mut().collect(),
-        ),
+        ("embed.weight".into(), network.embed.weight.iter_mut().collect()),
         ("embed.bias".into(), network.embed.bias.iter_mut().collect()),
         ("pos".into(), network.pos.iter_mut().collect()),
         ("ln.weight".into(), network.ln.weight.iter_mut().collect()),
         ("ln.bias".into(), network.ln.bias.iter_mut().collect()),
-        (
-            "head.weight".into(),
-            network.head.weight.iter_mut().collect(),
-        ),
+        ("head.weight".into(), network.head.weight.iter_mut().collect()),
         ("head.bias".into(), network.head.bias.iter_mut().collect()),
     ];
-    all.extend(
-        network
-            .cls
-            .as_mut()
-            .map(|cls| ("cls".into(), cls.iter_mut().collect())),
-    );
+    all.extend(network.cls.as_mut().map(|cls| ("cls".into(), cls.iter_mut().collect())));
     for (i, layer) in network.layers.iter_mut().enumerate() {
         let mut add = |name: &str, values| all.push((format!("layers.{i}.{name}"), values));
         let inner = layer.qkv.weight.nrows() / 3;
-        let (q, kv) = layer
-            .qkv
-            .weight
-            .view_mut()
-            .split_at(ndarray::Axis(0), inner);
+        let (q, kv) = layer.qkv.weight.view_mut().split_at(ndarray::Axis(0), inner);
         let (k, v) = kv.split_at(ndarray::Axis(0), inner);
         add("q", q.into_iter().collect());
         add("k", k.into_iter().collect());
@@ -145,11 +121,7 @@ fn parameters(network: &mut Network) -> Vec<(String, Vec<&mut f32>)> {
             add(&format!("{name}.weight"), norm.weight.iter_mut().collect());
             add(&format!("{name}.bias"), norm.bias.iter_mut().collect());
         }
-        for (name, dense) in [
-            ("out", &mut layer.out),
-            ("ff1", &mut layer.ff1),
-            ("ff2", &mut layer.ff2),
-        ] {
+        for (name, dense) in [("out", &mut layer.out), ("ff1", &mut layer.ff1), ("ff2", &mut layer.ff2)] {
             add(&format!("{name}.weight"), dense.weight.iter_mut().collect());
             add(&format!("{name}.bias"), dense.bias.iter_mut().collect());
         }
@@ -160,22 +132,14 @@ fn parameters(network: &mut Network) -> Vec<(String, Vec<&mut f32>)> {
 /// Four windows of features, and labels.
 fn batch(config: &NetworkConfig) -> (Vec<Array2<f64>>, Array2<f64>) {
     let shape = (config.history, config.segments);
-    let feature =
-        |n: usize, t: usize, s: usize| f64::from(((n * 29 + t * 7 + s * 13) % 64) as u8) / 64.0;
-    let windows = (0..4)
-        .map(|n| Array2::from_shape_fn(shape, |(t, s)| feature(n, t, s)))
-        .collect();
-    let labels = Array2::from_shape_fn((4, config.outputs), |(n, o)| {
-        f64::from(u8::from((n + o) % 3 == 0))
-    });
+    let feature = |n: usize, t: usize, s: usize| f64::from(((n * 29 + t * 7 + s * 13) % 64) as u8) / 64.0;
+    let windows = (0..4).map(|n| Array2::from_shape_fn(shape, |(t, s)| feature(n, t, s))).collect();
+    let labels = Array2::from_shape_fn((4, config.outputs), |(n, o)| f64::from(u8::from((n + o) % 3 == 0)));
     (windows, labels)
 }
 
 fn tensor(rows: impl IntoIterator<Item = f64>, shape: &[usize]) -> TensorData {
-    TensorData::new(
-        rows.into_iter().map(|v| v as f32).collect::<Vec<_>>(),
-        shape.to_vec(),
-    )
+    TensorData::new(rows.into_iter().map(|v| v as f32).collect::<Vec<_>>(), shape.to_vec())
 }
 
 fn forward(net: &Net, windows: &[Array2<f64>], device: &Device) -> Tensor<2> {
@@ -206,10 +170,7 @@ struct TakeGradients<'a>(&'a GradientsParams);
 impl ModuleMapper for TakeGradients<'_> {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let (id, value, mapper) = param.consume();
-        let gradient = self
-            .0
-            .get::<D>(id)
-            .unwrap_or_else(|| value.inner().mul_scalar(f32::NAN));
+        let gradient = self.0.get::<D>(id).unwrap_or_else(|| value.inner().mul_scalar(f32::NAN));
         Param::from_mapped_value(id, gradient, mapper)
     }
 }
@@ -228,11 +189,8 @@ fn gradients_agree_with_finite_differences() {
         assert!((value - reference::loss(&network, &windows, &labels)).abs() < 1e-5);
         let gradients = GradientsParams::from_grads(loss.backward(), &net.parameters);
         let parameters_of_net = net.parameters.map(&mut TakeGradients(&gradients));
-        let mut gradient = Net {
-            config: config.clone(),
-            parameters: parameters_of_net,
-        }
-        .to_network("g", &InputConfig::default());
+        let mut gradient = Net { config: config.clone(), parameters: parameters_of_net }
+            .to_network("g", &InputConfig::default());
 
         for (p, (name, found)) in parameters(&mut gradient).into_iter().enumerate() {
             for (i, &mut found) in found.into_iter().enumerate() {
@@ -269,14 +227,7 @@ fn weights_survive_the_framework() {
 }
 
 fn settings() -> Settings {
-    Settings {
-        epochs: 1,
-        batch: 32,
-        lr: 0.01,
-        weight_decay: 0.0,
-        patience: 5,
-        seed: 3,
-    }
+    Settings { epochs: 1, batch: 32, lr: 0.01, weight_decay: 0.0, patience: 5, seed: 3 }
 }
 
 #[test]
@@ -286,21 +237,10 @@ fn every_parameter_moves() {
         let start = random_network(&config);
         let trained = train(&start, &data, &settings(), |_| Ok(())).unwrap();
         let (mut before, mut after) = (start, trained.network);
-        for ((name, before), (_, after)) in parameters(&mut before)
-            .into_iter()
-            .zip(parameters(&mut after))
-        {
-            let moved = before
-                .iter()
-                .zip(&after)
-                .filter(|(b, a)| (***b - ***a).abs() > 1e-4)
-                .count();
+        for ((name, before), (_, after)) in parameters(&mut before).into_iter().zip(parameters(&mut after)) {
+            let moved = before.iter().zip(&after).filter(|(b, a)| (***b - ***a).abs() > 1e-4).count();
             // ReLU may leave a unit silent for all of these windows.
-            assert!(
-                moved * 2 > before.len(),
-                "{name}: {moved} of {} moved: {config:?}",
-                before.len()
-            );
+            assert!(moved * 2 > before.len(), "{name}: {moved} of {} moved: {config:?}", before.len());
         }
     }
 }
@@ -312,20 +252,13 @@ fn the_scaled_network_is_the_same_function() {
     let mut network = random_network(&config);
     let device = Device::flex();
     let rows = [0, 5, 9];
-    let found =
-        values(Net::new(&network, &device).forward(data.windows(&rows, &data.scaling(), &device)));
+    let found = values(Net::new(&network, &device).forward(data.windows(&rows, &data.scaling(), &device)));
     data.scaling().fold(&mut network);
     let (plain, _) = dataset(&config, 200, [1, 3]);
     for (&row, found) in rows.iter().zip(found.chunks(config.outputs)) {
-        let window = plain
-            .windows
-            .index_axis(ndarray::Axis(0), row)
-            .mapv(|v| f64::from(v) / 64.0);
+        let window = plain.windows.index_axis(ndarray::Axis(0), row).mapv(|v| f64::from(v) / 64.0);
         for (found, expected) in found.iter().zip(reference::logits(&network, &window)) {
-            assert!(
-                (f64::from(*found) - expected).abs() < 1e-4,
-                "{found} for {expected}"
-            );
+            assert!((f64::from(*found) - expected).abs() < 1e-4, "{found} for {expected}");
         }
     }
     let folded = network.embed.clone();
@@ -346,8 +279,7 @@ fn a_network_that_knows_nothing_predicts_the_frequency_of_each_output() {
     let labels = data.bitmaps(&data.train);
     let bias = aview1(network.head.bias.as_slice().unwrap()).mapv(f64::from);
     // Output 0, delta 1, belongs to the stride of 1; output 9 is never set and kept away from probability 0.
-    let share =
-        labels.column(0).iter().filter(|&&b| b & 1 == 1).count() as f64 / labels.nrows() as f64;
+    let share = labels.column(0).iter().filter(|&&b| b & 1 == 1).count() as f64 / labels.nrows() as f64;
     assert!(share > 0.2 && share < 0.8);
     assert!((1.0 / (1.0 + (-bias[0]).exp()) - share).abs() < 1e-6);
     assert!((1.0 / (1.0 + (-bias[9]).exp()) - 0.001).abs() < 1e-6);
@@ -355,22 +287,13 @@ fn a_network_that_knows_nothing_predicts_the_frequency_of_each_output() {
 
 #[test]
 fn learns_strides_and_keeps_the_best_epoch() {
-    let config = NetworkConfig {
-        dim: 16,
-        hidden: 16,
-        head_dim: 8,
-        outputs: 128,
-        ..variants().remove(0)
-    };
+    let config = NetworkConfig { dim: 16, hidden: 16, head_dim: 8, outputs: 128, ..variants().remove(0) };
     // Who only knows how often each output is set reaches 2/3.
     let data = training_data(&config, 6000, [3, 20]);
     let mut start = initial("n", &config, &InputConfig::default(), 1);
     data.prepare(&mut start);
     let mut epochs = Vec::new();
-    let settings = Settings {
-        epochs: 15,
-        ..settings()
-    };
+    let settings = Settings { epochs: 15, ..settings() };
     let trained = train(&start, &data, &settings, |epoch| {
         epochs.push(epoch.clone());
         Ok(())
@@ -390,12 +313,7 @@ fn stops_when_patience_ends() {
     let config = variants().remove(0);
     let data = training_data(&config, 200, [1, 3]);
     // A learning rate that changes nothing: no epoch is better than the first.
-    let settings = Settings {
-        epochs: 50,
-        lr: 1e-30,
-        patience: 3,
-        ..settings()
-    };
+    let settings = Settings { epochs: 50, lr: 1e-30, patience: 3, ..settings() };
     let mut epochs = 0;
     let trained = train(&random_network(&config), &data, &settings, |_| {
         epochs += 1;

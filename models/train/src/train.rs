@@ -66,13 +66,7 @@ const EPOCHS: &str = "1 to 100000";
 impl Settings {
     /// Refuses what no training can work with.
     pub(crate) fn check(&self) -> Result<(), Error> {
-        let refuse = |option, value: String, allowed| {
-            Err(Error::Option {
-                option,
-                value,
-                allowed,
-            })
-        };
+        let refuse = |option, value: String, allowed| Err(Error::Option { option, value, allowed });
         if !(1..=100_000).contains(&self.epochs) {
             return refuse("epochs", self.epochs.to_string(), EPOCHS);
         }
@@ -138,10 +132,7 @@ pub(crate) fn train(
     let mut scaled = start.clone();
     scaling.unfold(&mut scaled);
     let mut net = Net::new(&scaled, &device);
-    let mut optimizer = AdamWConfig::new()
-        .with_weight_decay(settings.weight_decay)
-        .with_epsilon(1e-8)
-        .init();
+    let mut optimizer = AdamWConfig::new().with_weight_decay(settings.weight_decay).with_epsilon(1e-8).init();
     let mut order = data.train.clone();
     let steps = settings.epochs * order.len().div_ceil(settings.batch);
     let mut shuffle = ChaCha8Rng::seed_from_u64(settings.seed);
@@ -161,25 +152,11 @@ pub(crate) fn train(
             step += 1;
         }
         let loss = loss_sum / order.len() as f64;
-        let Validation {
-            loss: loss_valid,
-            threshold,
-            f1,
-        } = validate(&net, data, &scaling, settings.batch)?;
+        let Validation { loss: loss_valid, threshold, f1 } = validate(&net, data, &scaling, settings.batch)?;
         if !(loss.is_finite() && loss_valid.is_finite()) {
-            return Err(Error::Diverged {
-                epoch,
-                lr: settings.lr,
-            });
+            return Err(Error::Diverged { epoch, lr: settings.lr });
         }
-        let done = Epoch {
-            epoch,
-            loss,
-            loss_valid,
-            threshold,
-            f1,
-            seconds: began.elapsed().as_secs_f64(),
-        };
+        let done = Epoch { epoch, loss, loss_valid, threshold, f1, seconds: began.elapsed().as_secs_f64() };
         report(&done)?;
         peak = done.f1.max(peak);
         match &best {
@@ -191,18 +168,11 @@ pub(crate) fn train(
             _ => {
                 let mut network = net.to_network(&start.name, &start.input);
                 scaling.fold(&mut network);
-                best = Some(Trained {
-                    network,
-                    best: done,
-                });
+                best = Some(Trained { network, best: done });
             }
         }
     }
-    best.ok_or_else(|| Error::Option {
-        option: "epochs",
-        value: "0".into(),
-        allowed: EPOCHS,
-    })
+    best.ok_or_else(|| Error::Option { option: "epochs", value: "0".into(), allowed: EPOCHS })
 }
 
 struct Validation {
@@ -211,16 +181,8 @@ struct Validation {
     f1: f64,
 }
 
-fn validate(
-    net: &Net,
-    data: &TrainingData,
-    scaling: &Scaling,
-    batch: usize,
-) -> Result<Validation, Error> {
-    let net = Net {
-        config: net.config.clone(),
-        parameters: net.parameters.valid(),
-    };
+fn validate(net: &Net, data: &TrainingData, scaling: &Scaling, batch: usize) -> Result<Validation, Error> {
+    let net = Net { config: net.config.clone(), parameters: net.parameters.valid() };
     let device = Device::flex();
     let mut logits = Vec::with_capacity(data.valid.len() * data.outputs());
     let mut loss_sum = 0.0;
@@ -236,14 +198,9 @@ fn validate(
     });
     let best = best_threshold(logits.view(), bitmaps.view())?;
     // A model's threshold lies strictly between 0 and 1; a logit of 100 rounds to 1.
-    let probability =
-        |logit: f32| (1.0 / (1.0 + (-f64::from(logit)).exp())).clamp(1e-6, 1.0 - 1e-6);
+    let probability = |logit: f32| (1.0 / (1.0 + (-f64::from(logit)).exp())).clamp(1e-6, 1.0 - 1e-6);
     let (threshold, f1) = best.map_or((0.5, 0.0), |b| (probability(b.threshold), b.confusion.f1()));
-    Ok(Validation {
-        loss: loss_sum / data.valid.len() as f64,
-        threshold,
-        f1,
-    })
+    Ok(Validation { loss: loss_sum / data.valid.len() as f64, threshold, f1 })
 }
 
 #[cfg(test)]
@@ -252,9 +209,7 @@ mod tests {
 
     #[test]
     fn the_learning_rate_rises_to_its_peak_and_falls() {
-        let rates: Vec<f64> = (0..1000)
-            .map(|step| learning_rate(2.0, step, 1000))
-            .collect();
+        let rates: Vec<f64> = (0..1000).map(|step| learning_rate(2.0, step, 1000)).collect();
         let top = rates.iter().copied().fold(0.0, f64::max);
         assert!((top - 2.0).abs() < 1e-9);
         assert!(rates[..50].is_sorted() && rates[50..].is_sorted_by(|a, b| a >= b));
@@ -265,14 +220,8 @@ mod tests {
 
     #[test]
     fn f1_decides_and_then_the_loss() {
-        let epoch = |f1, loss_valid| Epoch {
-            epoch: 1,
-            loss: 0.0,
-            loss_valid,
-            threshold: 0.5,
-            f1,
-            seconds: 0.0,
-        };
+        let epoch =
+            |f1, loss_valid| Epoch { epoch: 1, loss: 0.0, loss_valid, threshold: 0.5, f1, seconds: 0.0 };
         let best = epoch(0.9, 0.1);
         assert!(epoch(0.95, 0.5).beats(&best, 0.95));
         assert!(!epoch(0.85, 0.05).beats(&best, 0.9));

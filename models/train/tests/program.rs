@@ -23,31 +23,16 @@ struct Case {
 impl Case {
     fn new() -> Self {
         let rows = 700;
-        let windows = Array3::from_shape_fn((rows, 4, 2), |(n, t, s)| {
-            (((2 * (n + t)) >> (6 * s)) & 63) as u8
-        });
+        let windows =
+            Array3::from_shape_fn((rows, 4, 2), |(n, t, s)| (((2 * (n + t)) >> (6 * s)) & 63) as u8);
         // Deltas 2, 4, 6 and 8.
         let mut labels = Array2::zeros((rows, 32));
         labels.column_mut(0).fill(0b1010_1010);
         let current = (0..rows as u32).collect();
-        let dataset = Dataset {
-            windows,
-            labels,
-            current,
-            outputs: 256,
-            segment_bits: 6,
-        };
-        let case = Self {
-            folder: TempDir::new().unwrap(),
-        };
-        let split = Split {
-            train: 0..520,
-            valid: 520..600,
-            test: 600..700,
-        };
-        dataset
-            .save(&case.path("data.safetensors"), &split)
-            .unwrap();
+        let dataset = Dataset { windows, labels, current, outputs: 256, segment_bits: 6 };
+        let case = Self { folder: TempDir::new().unwrap() };
+        let split = Split { train: 0..520, valid: 520..600, test: 600..700 };
+        dataset.save(&case.path("data.safetensors"), &split).unwrap();
         fs::write(case.path("config.json"), CONFIG).unwrap();
         case
     }
@@ -68,13 +53,7 @@ impl Case {
 
     /// Exit status 2, nothing on standard output, no network; gives the message.
     fn refused(&self, args: &[&str]) -> String {
-        let usual = [
-            "data.safetensors",
-            "-o",
-            "n.safetensors",
-            "--config",
-            "config.json",
-        ];
+        let usual = ["data.safetensors", "-o", "n.safetensors", "--config", "config.json"];
         let has = |option: &str| args.contains(&option);
         let mut all: Vec<&str> = Vec::new();
         if !has("DATASET") {
@@ -98,22 +77,10 @@ impl Case {
 }
 
 fn train(case: &Case, threads: &str, output: &str, more: &[&str]) -> Output {
-    let mut args = vec![
-        "data.safetensors",
-        "-o",
-        output,
-        "--config",
-        "config.json",
-        "--epochs",
-        "3",
-    ];
+    let mut args = vec!["data.safetensors", "-o", output, "--config", "config.json", "--epochs", "3"];
     args.extend(more);
     let output = case.run(threads, &args);
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(output.stderr.is_empty());
     output
 }
@@ -121,12 +88,7 @@ fn train(case: &Case, threads: &str, output: &str, more: &[&str]) -> Output {
 #[test]
 fn json_progress_and_a_network_that_loads() {
     let case = Case::new();
-    let output = train(
-        &case,
-        "2",
-        "stride-two.v1.safetensors",
-        &["--format", "json"],
-    );
+    let output = train(&case, "2", "stride-two.v1.safetensors", &["--format", "json"]);
     let lines: Vec<serde_json::Value> = String::from_utf8(output.stdout)
         .unwrap()
         .lines()
@@ -134,23 +96,8 @@ fn json_progress_and_a_network_that_loads() {
         .collect();
     assert_eq!(lines.len(), 3);
     for (i, line) in lines.iter().enumerate() {
-        let fields: Vec<&str> = line
-            .as_object()
-            .unwrap()
-            .keys()
-            .map(String::as_str)
-            .collect();
-        assert_eq!(
-            fields,
-            [
-                "epoch",
-                "epochs",
-                "f1_valid",
-                "loss",
-                "seconds",
-                "threshold"
-            ]
-        );
+        let fields: Vec<&str> = line.as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(fields, ["epoch", "epochs", "f1_valid", "loss", "seconds", "threshold"]);
         assert_eq!(line["epoch"], i + 1);
         assert_eq!(line["epochs"], 3);
     }
@@ -158,10 +105,7 @@ fn json_progress_and_a_network_that_loads() {
     assert_eq!(network.name, "stride-two");
     assert_eq!(network.provenance["dataset"], "data.safetensors");
     let best: f64 = network.provenance["f1_valid"].parse().unwrap();
-    let told = lines
-        .iter()
-        .map(|line| line["f1_valid"].as_f64().unwrap())
-        .fold(0.0, f64::max);
+    let told = lines.iter().map(|line| line["f1_valid"].as_f64().unwrap()).fold(0.0, f64::max);
     assert!((best - told).abs() < 1e-3 && told > 0.99, "{best} {told}");
     assert!(network.layers[0].qkv.bias.iter().all(|&b| b == 0.0));
 }
@@ -169,22 +113,11 @@ fn json_progress_and_a_network_that_loads() {
 #[test]
 fn text_progress_is_one_line_an_epoch_and_a_summary() {
     let case = Case::new();
-    let output = train(
-        &case,
-        "2",
-        "n.safetensors",
-        &["--name", "other", "--max-windows", "200"],
-    );
+    let output = train(&case, "2", "n.safetensors", &["--name", "other", "--max-windows", "200"]);
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(text.lines().count(), 4, "{text}");
     assert!(text.starts_with("epoch   1/3  loss "), "{text}");
-    assert!(
-        text.lines()
-            .last()
-            .unwrap()
-            .ends_with("written to n.safetensors"),
-        "{text}"
-    );
+    assert!(text.lines().last().unwrap().ends_with("written to n.safetensors"), "{text}");
     let network = load_network(&case.path("n.safetensors")).unwrap();
     assert_eq!(network.name, "other");
     assert_eq!(network.provenance["windows_train"], "200");
@@ -199,10 +132,7 @@ fn the_same_bytes_with_one_and_two_threads() {
         fs::read(case.path("n.safetensors")).unwrap()
     };
     let one = bytes("1", "5");
-    assert!(
-        one == bytes("2", "5"),
-        "the number of threads changes the network"
-    );
+    assert!(one == bytes("2", "5"), "the number of threads changes the network");
     assert!(one != bytes("2", "6"), "the seed changes nothing");
 }
 
@@ -231,19 +161,15 @@ fn messages() {
     add(case.refused(&config(&|c| c.replace("\"dim\"", "\"width\""))));
     add(case.refused(&config(&|c| c.replace("\"dim\": 16", "\"dim\": 2000"))));
     add(case.refused(&config(&|c| c.replace("\"history\": 4", "\"history\": 5"))));
-    add(case.refused(&config(&|c| {
-        c.replace("\"outputs\": 256", "\"outputs\": 128")
-    })));
+    add(case.refused(&config(&|c| c.replace("\"outputs\": 256", "\"outputs\": 128"))));
     add(case.refused(&["DATASET", "none.safetensors"]));
     add(case.refused(&["DATASET", "config.json"]));
-    add(
-        case.refused(&["DATASET", "empty-part.safetensors"].map(|a| {
-            if a != "DATASET" {
-                empty_valid_part(&case.path(a));
-            }
-            a
-        })),
-    );
+    add(case.refused(&["DATASET", "empty-part.safetensors"].map(|a| {
+        if a != "DATASET" {
+            empty_valid_part(&case.path(a));
+        }
+        a
+    })));
     insta::assert_snapshot!(all);
 }
 
@@ -255,14 +181,5 @@ fn empty_valid_part(path: &Path) {
         outputs: 256,
         segment_bits: 6,
     };
-    dataset
-        .save(
-            path,
-            &Split {
-                train: 0..6,
-                valid: 6..6,
-                test: 6..8,
-            },
-        )
-        .unwrap();
+    dataset.save(path, &Split { train: 0..6, valid: 6..6, test: 6..8 }).unwrap();
 }

@@ -8,7 +8,7 @@ use tablewright_plan::Plan;
 use tablewright_verif::{Cosim, Report, check_images, icarus, lint, simulate, vectors};
 
 /// A build and what it was made from.
-pub struct Build {
+pub(crate) struct Build {
     pub dir: BuildDir,
     pub design: Design,
     pub plan: Plan,
@@ -17,17 +17,17 @@ pub struct Build {
 
 impl Build {
     /// Of a random model.
-    pub fn random(network: &NetworkConfig, spec: KernelSpec, seed: u64) -> Self {
+    pub(crate) fn random(network: &NetworkConfig, spec: KernelSpec, seed: u64) -> Self {
         Self::of(&random_model(network, spec, seed))
     }
 
     /// Of a model, optimised.
-    pub fn of(model: &TableModel) -> Self {
+    pub(crate) fn of(model: &TableModel) -> Self {
         Self::of_design(passes::optimise(&lower(model)))
     }
 
     /// Of a design.
-    pub fn of_design(design: Design) -> Self {
+    pub(crate) fn of_design(design: Design) -> Self {
         let plan = Plan::serial(&design);
         let folder = tempfile::tempdir().unwrap();
         let dir = BuildDir::new(folder.path().join("build"));
@@ -44,14 +44,14 @@ impl Build {
     }
 
     /// Simulates `count` corner and random windows.
-    pub fn simulate(&self, count: usize, stall: f64) -> Report {
+    pub(crate) fn simulate(&self, count: usize, stall: f64) -> Report {
         let windows = vectors::windows(&self.design, count, &[], 1);
         let options = Cosim { stall, seed: 7, waves: None };
         simulate(&self.dir, &self.design, &self.plan, &windows, &options, &mut |_| ()).unwrap()
     }
 
     /// Lint with three tools, images, Verilator at full speed and with stalls, Icarus.
-    pub fn prove(&self, count: usize) {
+    pub(crate) fn prove(&self, count: usize) {
         let linted = lint(&self.dir).unwrap();
         assert!(linted.complaints.is_empty(), "{:#?}", linted.complaints);
         assert_eq!(check_images(&self.dir, &self.design), (None, 0));

@@ -20,7 +20,9 @@ const TESTBENCH_SEED: u64 = 1;
 
 /// Turn a model into Verilog, table images, a testbench and a manifest
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  tablewright build models/zoo/libquantum_shor-dart-s.safetensors -o shor.build")]
+#[command(
+    after_help = "Example:\n  tablewright build models/zoo/libquantum_shor-dart-s.safetensors -o shor.build"
+)]
 pub(crate) struct Args {
     /// Table model (safetensors)
     pub(crate) model: PathBuf,
@@ -40,7 +42,11 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
     let model = subject::model(&args.model)?;
     let (design, passes) = designed(&model, !args.no_passes);
     let plan = Plan::serial(&design);
-    ui.detail(format_args!("{} kernels, {} table words an inference", design.nodes.len(), design.words_per_inference()));
+    ui.detail(format_args!(
+        "{} kernels, {} table words an inference",
+        design.nodes.len(),
+        design.words_per_inference()
+    ));
     let files = files(&design, &plan, &vectors::testbench(&design, TESTBENCH_WINDOWS, TESTBENCH_SEED))?;
     let origin = Origin {
         model: &model.name,
@@ -53,7 +59,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
     ui.print(&About {
         build_dir: args.output.display().to_string(),
         core: format!("rtl/{}.v", manifest.core),
-        verilog_files: files.keys().filter(|f| f.starts_with("rtl/") && f.ends_with(".v")).count(),
+        verilog_files: files.keys().filter(|f| f.starts_with("rtl/tw_")).count(),
         memory_images: files.keys().filter(|f| f.starts_with("rtl/mem/")).count(),
         table_bits: design.table_bits(),
         encoder_bits: design.encoder_bits(),
@@ -83,7 +89,13 @@ impl Render for About {
     fn text(&self) -> String {
         pairs([
             ("build", self.build_dir.clone()),
-            ("core", format!("{} ({} Verilog files, {} memory images)", self.core, self.verilog_files, self.memory_images)),
+            (
+                "core",
+                format!(
+                    "{} ({} Verilog files, {} memory images)",
+                    self.core, self.verilog_files, self.memory_images
+                ),
+            ),
             ("tables", bits(self.table_bits)),
             ("encoders", bits(self.encoder_bits)),
             ("latency", format!("{} cycles", count(self.latency_cycles))),

@@ -38,11 +38,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
     const WANTED: &str = "a build directory or a table model (safetensors)";
     let path = &args.subject;
     // A wrong target is told before anything is read.
-    let asked = args
-        .target
-        .as_deref()
-        .map(tablewright_fpga::target)
-        .transpose()?;
+    let asked = args.target.as_deref().map(tablewright_fpga::target).transpose()?;
     let or = |name: &str| -> Result<Target, Failure> {
         Ok(match &asked {
             Some(target) => target.clone(),
@@ -56,11 +52,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
         }
         Subject::Model => {
             let (design, _) = designed(&load_model(path)?, true);
-            Estimate::of(
-                &design,
-                &Plan::serial(&design),
-                &or(tablewright_fpga::DEFAULT)?,
-            )
+            Estimate::of(&design, &Plan::serial(&design), &or(tablewright_fpga::DEFAULT)?)
         }
         other => return Err(other.instead(path, WANTED)),
     };
@@ -76,10 +68,7 @@ struct Report(Estimate);
 impl Render for Report {
     fn text(&self) -> String {
         let Self(estimate) = self;
-        let head = pairs([
-            ("model", estimate.model.as_str()),
-            ("target", estimate.target.title.as_str()),
-        ]);
+        let head = pairs([("model", estimate.model.as_str()), ("target", estimate.target.title.as_str())]);
         [
             head,
             kernels(&estimate.kernels),
@@ -109,11 +98,7 @@ fn kernels(kernels: &[Kernel]) -> String {
         "memories (words x bits)",
     ];
     let some = |number: u64| {
-        if number == 0 {
-            String::new()
-        } else {
-            count(number)
-        }
+        if number == 0 { String::new() } else { count(number) }
     };
     let rows = kernels.iter().map(|k| {
         let encoder = match k.encoder_copies {
@@ -136,11 +121,9 @@ fn kernels(kernels: &[Kernel]) -> String {
             k.memories.iter().map(memory).collect::<Vec<_>>().join(", "),
         ]
     });
-    let note = "first: cycle of row 0; every: cycles from row to row; busy: cycles taken by one window. All exact.";
-    format!(
-        "{}\n{note}",
-        grid(&header, &[2, 3, 5, 6, 7, 8, 9, 10], rows)
-    )
+    let note =
+        "first: cycle of row 0; every: cycles from row to row; busy: cycles taken by one window. All exact.";
+    format!("{}\n{note}", grid(&header, &[2, 3, 5, 6, 7, 8, 9, 10], rows))
 }
 
 /// `2 banks 128 x 256`.
@@ -157,50 +140,24 @@ fn memory(memory: &Memory) -> String {
         Holds::Codes => ("code buffer", "code buffers"),
         Holds::Bitmaps => ("bitmap queue", "bitmap queues"),
     };
-    let Memory {
-        count,
-        words,
-        width,
-        ..
-    } = *memory;
-    if count == 1 {
-        format!("{one} {words}x{width}")
-    } else {
-        format!("{count} {more} {words}x{width}")
-    }
+    let Memory { count, words, width, .. } = *memory;
+    if count == 1 { format!("{one} {words}x{width}") } else { format!("{count} {more} {words}x{width}") }
 }
 
 /// Of the whole.
 fn totals(estimate: &Estimate) -> String {
     let exact = word(Basis::Exact);
     let rows = [
-        (
-            "latency",
-            format!("{} cycles", count(estimate.latency_cycles)),
-        ),
-        (
-            "interval",
-            format!(
-                "{} cycles, set by {}",
-                count(estimate.interval_cycles),
-                estimate.bottleneck
-            ),
-        ),
-        (
-            "table words read per inference",
-            count(estimate.words_per_inference),
-        ),
+        ("latency", format!("{} cycles", count(estimate.latency_cycles))),
+        ("interval", format!("{} cycles, set by {}", count(estimate.interval_cycles), estimate.bottleneck)),
+        ("table words read per inference", count(estimate.words_per_inference)),
         ("tables", bits(estimate.table_bits)),
         ("encoders, each once", bits(estimate.encoder_bits)),
         ("constant memories, every copy", bits(estimate.rom_bits)),
         ("writable memories", bits(estimate.writable_bits)),
         ("flip-flops", count(estimate.register_bits)),
     ];
-    grid(
-        &["in all", "", ""],
-        &[],
-        rows.map(|(what, value)| vec![what.to_owned(), value, exact.to_owned()]),
-    )
+    grid(&["in all", "", ""], &[], rows.map(|(what, value)| vec![what.to_owned(), value, exact.to_owned()]))
 }
 
 /// The paper's numbers.
@@ -213,39 +170,27 @@ fn published(published: &Published) -> String {
             format!("{} cycles", count(published.latency_cycles)),
             modelled,
         ),
-        (
-            with(published.entry_bits),
-            bits(published.storage_bits),
-            modelled,
-        ),
+        (with(published.entry_bits), bits(published.storage_bits), modelled),
     ];
     if published.entry_bits != 32 {
         rows.push((with(32), bits(published.storage_bits_32), modelled));
     }
     if let Some(paper) = published.paper {
-        let figures = format!(
-            "{} cycles, {} KiB with 32-bit entries",
-            paper.latency_cycles, paper.storage_kib
-        );
+        let figures =
+            format!("{} cycles, {} KiB with 32-bit entries", paper.latency_cycles, paper.storage_kib);
         rows.push((format!("the paper's {}", paper.name), figures, "published"));
     }
-    let title = format!(
-        "published, L{} K{} C{}",
-        published.layers, published.prototypes, published.subspaces
-    );
+    let title =
+        format!("published, L{} K{} C{}", published.layers, published.prototypes, published.subspaces);
     let table = grid(
         &[&title, "", ""],
         &[],
-        rows.into_iter()
-            .map(|(what, value, basis)| vec![what, value, basis.to_owned()]),
+        rows.into_iter().map(|(what, value, basis)| vec![what, value, basis.to_owned()]),
     );
-    let mut notes = vec![
-        "The latency is a formula fitted to the paper's three points; encoders are not counted.",
-    ];
+    let mut notes =
+        vec!["The latency is a formula fitted to the paper's three points; encoders are not counted."];
     if published.kernels_differ {
-        notes.push(
-            "Kernels differ in K, C or bits here: the formulas are given the largest of each.",
-        );
+        notes.push("Kernels differ in K, C or bits here: the formulas are given the largest of each.");
     }
     format!("{table}\n{}", notes.join("\n"))
 }
@@ -253,24 +198,17 @@ fn published(published: &Published) -> String {
 /// What the target makes of it.
 fn target(target: &TargetEstimate) -> String {
     if target.figures.is_empty() {
-        return format!(
-            "{}: no area is modelled; name a --target for one",
-            target.name
-        );
+        return format!("{}: no area is modelled; name a --target for one", target.name);
     }
     let rows = target.figures.iter().map(|f| {
         // Whole numbers: nothing modelled has a digit behind the point that means anything.
         let value = format!("{} {}", count(f.value.round() as u64), f.unit);
-        vec![
-            f.what.clone(),
-            value.trim_end().to_owned(),
-            word(f.basis).to_owned(),
-        ]
+        vec![f.what.clone(), value.trim_end().to_owned(), word(f.basis).to_owned()]
     });
     let table = grid(&[&target.name, "", ""], &[1], rows);
     format!(
-        "{table}\nModelled for the Verilog as written; synthesis has been seen to need up to {} % less (it drops what frozen \
-         tables never show and encoders never read) and up to {} % more.\n{}",
+        "{table}\nModelled for the Verilog as written. The truth may lie up to {} % lower (synthesis drops what frozen \
+         tables never show and encoders never read) or up to {} % higher.\n{}",
         target.less_percent, target.more_percent, target.source
     )
 }

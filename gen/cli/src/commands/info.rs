@@ -34,20 +34,10 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
     match Subject::of(path, WANTED)? {
         Subject::Trace(format) => {
             let trace = subject::trace(path, ui)?;
-            ui.print(&AboutTrace {
-                what: "trace",
-                format,
-                info: &trace.info,
-            })?;
+            ui.print(&AboutTrace { what: "trace", format, info: &trace.info })?;
         }
-        Subject::Model => ui.print(&AboutModel::of(
-            &path.display().to_string(),
-            &load_model(path)?,
-        ))?,
-        Subject::Network => ui.print(&AboutNetwork::of(
-            &path.display().to_string(),
-            &load_network(path)?,
-        ))?,
+        Subject::Model => ui.print(&AboutModel::of(&path.display().to_string(), &load_model(path)?))?,
+        Subject::Network => ui.print(&AboutNetwork::of(&path.display().to_string(), &load_network(path)?))?,
         Subject::BuildDir => ui.print(&AboutBuild::of(path)?)?,
     }
     Ok(Outcome::Done)
@@ -165,17 +155,12 @@ impl<'a> AboutModel<'a> {
 
 impl Render for AboutModel<'_> {
     fn text(&self) -> String {
-        let mut rows = vec![
-            ("file".to_owned(), self.file.to_owned()),
-            ("what".to_owned(), "table model".to_owned()),
-        ];
+        let mut rows =
+            vec![("file".to_owned(), self.file.to_owned()), ("what".to_owned(), "table model".to_owned())];
         rows.push(("name".into(), self.name.into()));
         rows.extend(about_network(self.network, self.input));
         rows.push(("threshold".into(), format!("{:.4}", self.threshold)));
-        rows.push((
-            "activations".into(),
-            format!("{} bits", self.activation_bits),
-        ));
+        rows.push(("activations".into(), format!("{} bits", self.activation_bits)));
         let kernels = self.kernels.iter().map(|k| {
             vec![
                 k.name.clone(),
@@ -189,25 +174,12 @@ impl Render for AboutModel<'_> {
                 count(k.entry_bits),
             ]
         });
-        let header = [
-            "kernel",
-            "form",
-            "features",
-            "encoder",
-            "K",
-            "C",
-            "bits",
-            "entries",
-            "entry bits",
-        ];
+        let header = ["kernel", "form", "features", "encoder", "K", "C", "bits", "entries", "entry bits"];
         let kernels = grid(&header, &[2, 4, 5, 6, 7, 8], kernels);
         let sums = pairs([
             ("tables", bits(self.table_bits)),
             ("encoders", bits(self.encoder_bits)),
-            (
-                "table words read per inference",
-                count(self.words_per_inference),
-            ),
+            ("table words read per inference", count(self.words_per_inference)),
         ]);
         let text = format!("{}\n\n{kernels}\n\n{sums}", pairs(rows));
         with_provenance(text, self.provenance)
@@ -237,8 +209,7 @@ impl<'a> AboutNetwork<'a> {
             + norm
             + dense(config.dim, config.hidden)
             + dense(config.hidden, config.dim);
-        let tokens =
-            config.dim * config.tokens() + network.cls.as_ref().map_or(0, ndarray::ArrayBase::len);
+        let tokens = config.dim * config.tokens() + network.cls.as_ref().map_or(0, ndarray::ArrayBase::len);
         let parameters = dense(config.segments, config.dim)
             + tokens
             + config.layers * layer
@@ -258,10 +229,8 @@ impl<'a> AboutNetwork<'a> {
 
 impl Render for AboutNetwork<'_> {
     fn text(&self) -> String {
-        let mut rows = vec![
-            ("file".to_owned(), self.file.to_owned()),
-            ("what".to_owned(), "float network".to_owned()),
-        ];
+        let mut rows =
+            vec![("file".to_owned(), self.file.to_owned()), ("what".to_owned(), "float network".to_owned())];
         rows.push(("name".into(), self.name.into()));
         rows.extend(about_network(self.network, self.input));
         rows.push(("parameters".into(), count(self.parameters)));
@@ -280,19 +249,11 @@ struct AboutBuild {
 impl AboutBuild {
     fn of(path: &Path) -> Result<Self, Failure> {
         let file = path.join(MANIFEST);
-        let text = fs::read_to_string(&file).map_err(|reason| Failure::Read {
-            path: file.clone(),
-            reason,
-        })?;
-        let manifest = serde_json::from_str(&text).map_err(|reason| Failure::Manifest {
-            path: file,
-            reason: reason.to_string(),
-        })?;
-        Ok(Self {
-            what: "build",
-            directory: path.display().to_string(),
-            manifest,
-        })
+        let text =
+            fs::read_to_string(&file).map_err(|reason| Failure::Read { path: file.clone(), reason })?;
+        let manifest = serde_json::from_str(&text)
+            .map_err(|reason| Failure::Manifest { path: file, reason: reason.to_string() })?;
+        Ok(Self { what: "build", directory: path.display().to_string(), manifest })
     }
 }
 
@@ -340,34 +301,23 @@ fn about_network(network: &NetworkConfig, input: &InputConfig) -> Vec<(String, S
                 word(&n.pool)
             ),
         ),
-        (
-            "outputs".into(),
-            format!("{} deltas within {} accesses", n.outputs, input.lookahead),
-        ),
+        ("outputs".into(), format!("{} deltas within {} accesses", n.outputs, input.lookahead)),
         (
             "issue".into(),
-            format!(
-                "up to {} prefetches, filter of {} recent requests",
-                input.degree, input.filter
-            ),
+            format!("up to {} prefetches, filter of {} recent requests", input.degree, input.filter),
         ),
     ]
 }
 
 /// A choice as it is written in files.
 fn word(choice: &impl Serialize) -> String {
-    serde_json::to_value(choice)
-        .ok()
-        .and_then(|value| value.as_str().map(str::to_owned))
-        .unwrap_or_default()
+    serde_json::to_value(choice).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
 fn with_provenance(text: String, provenance: &BTreeMap<String, String>) -> String {
     if provenance.is_empty() {
         return text;
     }
-    let rows = provenance
-        .iter()
-        .map(|(key, value)| (format!("  {key}"), value));
+    let rows = provenance.iter().map(|(key, value)| (format!("  {key}"), value));
     format!("{text}\n\nprovenance\n{}", pairs(rows))
 }

@@ -3,6 +3,7 @@
 pub(crate) mod build;
 pub(crate) mod estimate;
 pub(crate) mod info;
+pub(crate) mod lint;
 pub(crate) mod run;
 pub(crate) mod sim;
 pub(crate) mod train;

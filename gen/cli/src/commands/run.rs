@@ -106,27 +106,11 @@ impl Render for Measured<'_> {
         };
         let rows: Vec<Vec<String>> = [row(self.model, &self.report)]
             .into_iter()
-            .chain(
-                self.baselines
-                    .iter()
-                    .map(|(name, report)| row(name, report)),
-            )
+            .chain(self.baselines.iter().map(|(name, report)| row(name, report)))
             .collect();
-        let header = [
-            "",
-            "F1",
-            "accuracy",
-            "coverage",
-            "issued",
-            "useful",
-            "covered",
-            "redundant",
-            "per access",
-        ];
-        format!(
-            "{head}\n\n{}",
-            grid(&header, &[1, 2, 3, 4, 5, 6, 7, 8], rows)
-        )
+        let header =
+            ["", "F1", "accuracy", "coverage", "issued", "useful", "covered", "redundant", "per access"];
+        format!("{head}\n\n{}", grid(&header, &[1, 2, 3, 4, 5, 6, 7, 8], rows))
     }
 }
 
@@ -143,28 +127,19 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
         ui.warn(format_args!("{}: {warning}", args.trace.display()));
     }
     let design = passes::optimise(&lower(&model));
-    ui.detail(format_args!(
-        "{} table words for each inference",
-        count(design.words_per_inference())
-    ));
+    ui.detail(format_args!("{} table words for each inference", count(design.words_per_inference())));
 
     let mut file = args.output.as_deref().map(NewFile::begin).transpose()?;
     let bar = ui.bar("running", Unit::Items, scope.accesses.len() as u64);
     let issue = |id: u64, blocks: &[u64]| match &mut file {
         Some(file) => {
-            let addresses: Vec<u64> = blocks
-                .iter()
-                .map(|block| block << model.input.block_bits)
-                .collect();
+            let addresses: Vec<u64> = blocks.iter().map(|block| block << model.input.block_bits).collect();
             file.write(|mut out| write_prefetches(&mut out, id, &addresses))
         }
         None => Ok(()),
     };
-    let Replayed {
-        model: report,
-        windows,
-        baselines,
-    } = replay(&design, &trace, &scope, issue, |done| bar.at(done as u64))?;
+    let Replayed { model: report, windows, baselines } =
+        replay(&design, &trace, &scope, issue, |done| bar.at(done as u64))?;
     drop(bar);
     if let Some(file) = file {
         file.finish()?;
@@ -188,35 +163,19 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
 fn scope(model: &TableModel, trace: &Trace, args: &Args) -> Result<Scope, Failure> {
     let (network, input) = (&model.network, &model.input);
     if let Some(bits) = args.page_bits.filter(|&bits| bits <= input.block_bits) {
-        return Err(Failure::PageBits {
-            bits,
-            block_bits: input.block_bits,
-        });
+        return Err(Failure::PageBits { bits, block_bits: input.block_bits });
     }
     let all = 0..trace.accesses.len();
     let needed = network.history + input.lookahead;
     if all.len() < needed {
-        let why = format!(
-            "a history of {} and a look-ahead of {}",
-            network.history, input.lookahead
-        );
+        let why = format!("a history of {} and a look-ahead of {}", network.history, input.lookahead);
         let trace = trace.info.file.clone();
-        return Err(Error::TooShort {
-            trace,
-            accesses: all.len(),
-            needed,
-            why,
-        }
-        .into());
+        return Err(Error::TooShort { trace, accesses: all.len(), needed, why }.into());
     }
     let accesses = if args.part == Part::All {
         all
     } else {
-        let labels = Labels {
-            network,
-            input,
-            page_bits: args.page_bits,
-        };
+        let labels = Labels { network, input, page_bits: args.page_bits };
         let (dataset, split) = labels.split(trace)?;
         let rows = match args.part {
             Part::Train => split.train,
@@ -227,8 +186,5 @@ fn scope(model: &TableModel, trace: &Trace, args: &Args) -> Result<Scope, Failur
         let at = |row: usize| dataset.current.get(row).map_or(0, |&at| at as usize);
         at(rows.start)..at(rows.end.saturating_sub(1)) + 1
     };
-    Ok(Scope {
-        accesses,
-        page_bits: args.page_bits,
-    })
+    Ok(Scope { accesses, page_bits: args.page_bits })
 }

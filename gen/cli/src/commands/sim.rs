@@ -39,7 +39,10 @@ pub(crate) struct Args {
 }
 
 fn probability(text: &str) -> Result<f64, String> {
-    text.parse().ok().filter(|p| (0.0..=0.95).contains(p)).ok_or_else(|| "a number from 0 to 0.95 is wanted".into())
+    text.parse()
+        .ok()
+        .filter(|p| (0.0..=0.95).contains(p))
+        .ok_or_else(|| "a number from 0 to 0.95 is wanted".into())
 }
 
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
@@ -53,25 +56,25 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
     let options = Cosim { stall: args.stall, seed: args.seed, waves: args.waves.clone() };
 
     // A missing or mis-sized image is fatal: the simulator would only warn, and read zeros.
-    let simulated = if image_fault.as_ref().is_some_and(|f| f.line == 0) {
-        None
-    } else {
+    let simulable = image_fault.as_ref().is_none_or(|f| f.line > 0);
+    let mut report = if simulable {
         let bar = ui.bar("simulating", Unit::Items, windows.len() as u64);
         ui.detail("compiling with Verilator, unless this build was simulated before");
-        Some(simulate(&built.dir, &built.design, &built.plan, &windows, &options, &mut |n| bar.at(n))?)
+        simulate(&built.dir, &built.design, &built.plan, &windows, &options, &mut |n| bar.at(n))?
+    } else {
+        Report::not_simulated(&built.plan)
     };
-    let passed = image_fault.is_none() && simulated.as_ref().is_some_and(Report::passed);
-    let mismatches = simulated.as_ref().map_or(0, |r| r.mismatches);
+    let passed = image_fault.is_none() && report.passed();
+    report.mismatches += faulty_images as u64;
     ui.print(&About {
         build_dir: args.build_dir.display().to_string(),
         passed,
         trace_windows: traced.len().min(args.vectors),
-        mismatches: if image_fault.is_some() { mismatches.max(1) } else { mismatches },
         faulty_images,
         image_fault,
         kernels: built.design.nodes.len(),
         waves: args.waves.as_ref().map(|w| w.display().to_string()),
-        report: simulated,
+        report,
     })?;
     Ok(if passed { Outcome::Done } else { Outcome::CheckFailed })
 }
@@ -90,19 +93,20 @@ struct About {
     passed: bool,
     /// Windows from the trace among the vectors.
     trace_windows: usize,
-    mismatches: u64,
+    /// Memory images that differ from the model; each counts as one mismatch.
     faulty_images: usize,
     image_fault: Option<ImageFault>,
     kernels: usize,
     waves: Option<String>,
     #[serde(flatten)]
-    report: Option<Report>,
+    report: Report,
 }
 
 impl Render for About {
     fn text(&self) -> String {
         let mut rows = vec![("build", self.build_dir.clone())];
-        if let Some(report) = &self.report {
+        let report = &self.report;
+        if report.vectors > 0 {
             let from_trace = match self.trace_windows {
                 0 => String::new(),
                 n => format!(", {} of them from the trace", count(n)),
@@ -117,26 +121,39 @@ impl Render for About {
                 format!("{} cycles planned, {} simulated", report.cycles_planned, report.cycles_simulated),
             ));
             if let Some(interval) = report.interval_simulated {
-                rows.push(("interval", format!("{} cycles planned, {interval} simulated", report.interval_planned)));
+                rows.push((
+                    "interval",
+                    format!("{} cycles planned, {interval} simulated", report.interval_planned),
+                ));
             }
             rows.push((
                 "speed",
-                format!("{} cycles/s over {} cycles", count(report.cycles_per_second as u64), count(report.cycles)),
+                format!(
+                    "{} cycles/s over {} cycles",
+                    count(report.cycles_per_second as u64),
+                    count(report.cycles)
+                ),
             ));
-            rows.push(("mismatches", count(report.mismatches)));
-            if report.hung {
-                rows.push(("hung", "the simulation stood still".to_owned()));
-            }
-            rows.extend(report.first.as_ref().map(|m| ("first", in_words(m))));
         }
+        rows.push(("mismatches", count(report.mismatches)));
+        if report.hung {
+            rows.push(("hung", "the simulation stood still".to_owned()));
+        }
+        rows.extend(report.first.as_ref().map(|m| ("first", in_words(m))));
         if let Some(fault) = &self.image_fault {
             let line = if fault.line == 0 { String::new() } else { format!(" line {}", fault.line) };
-            rows.push(("image", format!("{}{line}, of kernel {}: {}", fault.file, fault.kernel, fault.problem)));
+            rows.push((
+                "image",
+                format!("{}{line}, of kernel {}: {}", fault.file, fault.kernel, fault.problem),
+            ));
             if self.faulty_images > 1 {
                 rows.push(("", format!("and {} more images differ", self.faulty_images - 1)));
             }
-            if self.report.is_none() {
-                rows.push(("", "not simulated: without this image the simulator would read zeros".to_owned()));
+            if report.vectors == 0 {
+                rows.push((
+                    "",
+                    "not simulated: without this image the simulator would read zeros".to_owned(),
+                ));
             }
         }
         rows.extend(self.waves.as_ref().map(|w| ("waves", w.clone())));

@@ -36,12 +36,7 @@ pub(crate) struct Args {
     #[arg(required_unless_present = "print_config")]
     pub(crate) trace: Option<PathBuf>,
     /// Table model to write (safetensors); its name without the ending becomes the model's
-    #[arg(
-        short,
-        long,
-        value_name = "MODEL",
-        required_unless_present = "print_config"
-    )]
+    #[arg(short, long, value_name = "MODEL", required_unless_present = "print_config")]
     pub(crate) output: Option<PathBuf>,
     /// Network, tables and training: dart-s, dart, dart-l, or a TOML file
     #[arg(long, value_name = "NAME|FILE.toml", default_value = "dart")]
@@ -70,12 +65,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
     let (Some(trace), Some(output), false) = (&args.trace, &args.output, args.print_config) else {
         return print_config(&args.config, ui);
     };
-    let call = Call {
-        trace,
-        output,
-        config: Config::load(&args.config)?.overridden(args),
-        args,
-    };
+    let call = Call { trace, output, config: Config::load(&args.config)?.overridden(args), args };
     // Everything that can be refused is refused before the long work begins.
     outfile::check_place(output, &[trace])?;
     let trainer = Trainer::find()?;
@@ -123,45 +113,22 @@ impl Call<'_> {
         if self.args.page_bits.is_none()
             && let Some(warning) = trace.info.warning
         {
-            ui.warn(format_args!(
-                "{}: {warning} (--page-bits 12)",
-                self.trace.display()
-            ));
+            ui.warn(format_args!("{}: {warning} (--page-bits 12)", self.trace.display()));
         }
-        let Config {
-            network,
-            input,
-            training,
-            ..
-        } = &self.config;
-        let labels = Labels {
-            network,
-            input,
-            page_bits: self.args.page_bits,
-        };
+        let Config { network, input, training, .. } = &self.config;
+        let labels = Labels { network, input, page_bits: self.args.page_bits };
         Ok(Parts::of(&trace, &labels, training.max_windows)?)
     }
 
     /// Trains the float network.
-    fn network(
-        &self,
-        trainer: &Trainer,
-        work: &Work,
-        parts: &Parts,
-        ui: &Ui,
-    ) -> Result<Network, Failure> {
+    fn network(&self, trainer: &Trainer, work: &Work, parts: &Parts, ui: &Ui) -> Result<Network, Failure> {
         let (dataset, split) = parts.for_trainer().map_err(|error| Failure::Write {
             path: work.dataset.clone(),
             reason: io::Error::other(error),
         })?;
         dataset.save(&work.dataset, &split)?;
         drop(dataset);
-        let Config {
-            network,
-            input,
-            training,
-            ..
-        } = &self.config;
+        let Config { network, input, training, .. } = &self.config;
         let mut file = NewFile::begin(&work.config)?;
         file.write(|out| write!(out, "{}", json!({ "network": network, "input": input })))?;
         file.finish()?;
@@ -177,25 +144,15 @@ impl Call<'_> {
         };
         trainer.train(&job, |epoch| {
             bar.at_of(epoch.number, epoch.epochs);
-            bar.say(format!(
-                "training  loss {:.4}  F1 {:.4}",
-                epoch.loss, epoch.f1_valid
-            ));
+            bar.say(format!("training  loss {:.4}  F1 {:.4}", epoch.loss, epoch.f1_valid));
             let (n, of, loss, f1) = (epoch.number, epoch.epochs, epoch.loss, epoch.f1_valid);
-            ui.detail(format_args!(
-                "epoch {n}/{of}: loss {loss:.5}, validation F1 {f1:.4}"
-            ));
+            ui.detail(format_args!("epoch {n}/{of}: loss {loss:.5}, validation F1 {f1:.4}"));
         })?;
         Ok(load_network(&work.network)?)
     }
 
     /// Turns the network into tables.
-    fn tables(
-        &self,
-        network: &Network,
-        parts: &Parts,
-        ui: &Ui,
-    ) -> Result<(TableModel, Report), Failure> {
+    fn tables(&self, network: &Network, parts: &Parts, ui: &Ui) -> Result<(TableModel, Report), Failure> {
         let bar = ui.bar("tables", Unit::Items, 1);
         let options: &Options = &self.config.tables;
         let mut progress = |step: tablewright_tabularize::Progress| {
@@ -203,13 +160,7 @@ impl Call<'_> {
             ui.detail(format_args!("tables: {}", step.step));
             bar.say(format!("tables  {}", step.step));
         };
-        Ok(tabularize(
-            network,
-            data(&parts.train),
-            data(&parts.valid),
-            options,
-            &mut progress,
-        )?)
+        Ok(tabularize(network, data(&parts.train), data(&parts.valid), options, &mut progress)?)
     }
 
     /// Writes into the model where it comes from; nothing that differs from run to run or from machine to machine.
@@ -226,10 +177,7 @@ impl Call<'_> {
         }
         let f1 = |f1: f64| format!("{f1:.6}");
         let more = [
-            (
-                "made_by",
-                concat!("tablewright ", env!("CARGO_PKG_VERSION")).to_owned(),
-            ),
+            ("made_by", concat!("tablewright ", env!("CARGO_PKG_VERSION")).to_owned()),
             ("trace", base_name(self.trace)),
             ("config", name.clone()),
             ("seed", self.args.seed.to_string()),
@@ -247,13 +195,7 @@ impl Call<'_> {
 
     /// The call with names of files only.
     fn command_line(&self) -> String {
-        let Args {
-            seed,
-            epochs,
-            max_windows,
-            page_bits,
-            ..
-        } = self.args;
+        let Args { seed, epochs, max_windows, page_bits, .. } = self.args;
         let mut line = format!(
             "tablewright train {} -o {} --config {} --seed {seed}",
             base_name(self.trace),
@@ -273,30 +215,16 @@ impl Call<'_> {
 }
 
 fn base_name(path: &Path) -> String {
-    path.file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned()
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// The name of a model, from its file's: what a name may not hold becomes `-`.
 fn model_name(output: &Path) -> String {
-    let stem = output
-        .file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .to_lowercase();
+    let stem = output.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
     let stem = stem.strip_suffix(".safetensors").unwrap_or(&stem);
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-';
-    let name: String = stem
-        .chars()
-        .map(|c| if allowed(c) { c } else { '-' })
-        .collect();
-    let name = if name.starts_with(|c: char| c.is_ascii_lowercase()) {
-        name
-    } else {
-        format!("m{name}")
-    };
+    let name: String = stem.chars().map(|c| if allowed(c) { c } else { '-' }).collect();
+    let name = if name.starts_with(|c: char| c.is_ascii_lowercase()) { name } else { format!("m{name}") };
     name.chars().take(64).collect()
 }
 
@@ -387,10 +315,7 @@ impl Render for Trained<'_> {
         let head = pairs([
             ("model", self.model.clone()),
             ("trace", self.trace.clone()),
-            (
-                "configuration",
-                format!("{}, seed {}", self.config, self.seed),
-            ),
+            ("configuration", format!("{}, seed {}", self.config, self.seed)),
             (
                 "windows",
                 format!(
@@ -402,11 +327,7 @@ impl Render for Trained<'_> {
             ),
             ("threshold", format!("{:.4}", self.threshold)),
         ]);
-        let Scores {
-            network,
-            float_tables,
-            integer_tables,
-        } = self.scores;
+        let Scores { network, float_tables, integer_tables } = self.scores;
         let row = |name: &str, valid: Option<f64>, test: f64| {
             vec![
                 name.to_owned(),
@@ -419,11 +340,7 @@ impl Render for Trained<'_> {
             &[1, 2],
             [
                 row("network", Some(self.f1_valid_network), network),
-                row(
-                    "float tables",
-                    Some(self.f1_valid_float_tables),
-                    float_tables,
-                ),
+                row("float tables", Some(self.f1_valid_float_tables), float_tables),
                 row("integer tables", None, integer_tables),
             ],
         );

@@ -10,8 +10,8 @@ use assert_cmd::Command;
 use ndarray::{Array1, Array2};
 use tablewright_model::testing::random_model;
 use tablewright_model::{
-    Activation, AttentionActivation, Dense, EncoderKind, InputConfig, KernelSpec, LayerWeights,
-    Network, NetworkConfig, Norm, Pool, save_model, save_network,
+    Activation, AttentionActivation, Dense, EncoderKind, InputConfig, KernelSpec, LayerWeights, Network,
+    NetworkConfig, Norm, Pool, save_model, save_network,
 };
 use tempfile::TempDir;
 
@@ -65,12 +65,7 @@ pub(crate) fn small() -> NetworkConfig {
 }
 
 fn input() -> InputConfig {
-    InputConfig {
-        lookahead: 16,
-        degree: 4,
-        filter: 8,
-        ..InputConfig::default()
-    }
+    InputConfig { lookahead: 16, degree: 4, filter: 8, ..InputConfig::default() }
 }
 
 /// A network of random weights.
@@ -81,10 +76,7 @@ fn network() -> Network {
         weight: Array2::from_shape_simple_fn((outputs, inputs), || random.weight()),
         bias: Array1::from_shape_simple_fn(outputs, || random.weight()),
     };
-    let norm = || Norm {
-        weight: Array1::ones(config.dim),
-        bias: Array1::zeros(config.dim),
-    };
+    let norm = || Norm { weight: Array1::ones(config.dim), bias: Array1::zeros(config.dim) };
     let layer = LayerWeights {
         ln1: norm(),
         qkv: dense(config.dim, 3 * config.inner()),
@@ -147,20 +139,13 @@ pub(crate) struct Room {
 
 impl Room {
     pub(crate) fn new() -> Self {
-        let room = Self {
-            folder: TempDir::new().unwrap(),
-        };
+        let room = Self { folder: TempDir::new().unwrap() };
         room.write("app.trace", &instructions(2000));
         room.write("short.trace", &instructions(50));
         room.write("shortest.trace", &instructions(15));
         room.write("loads.txt", loads().as_bytes());
         room.write("small.toml", SMALL.as_bytes());
-        let spec = KernelSpec {
-            encoder: EncoderKind::Tree,
-            prototypes: 16,
-            subspaces: 2,
-            bits: 8,
-        };
+        let spec = KernelSpec { encoder: EncoderKind::Tree, prototypes: 16, subspaces: 2, bits: 8 };
         let mut model = random_model(&small(), spec, 3);
         model.input = input();
         save_model(&model, &room.path("model.safetensors")).unwrap();
@@ -209,12 +194,7 @@ impl Room {
     /// The JSON object that a good call prints.
     pub(crate) fn json(&self, line: &str) -> serde_json::Value {
         let output = self.run(&format!("{line} --format json"));
-        assert_eq!(
-            output.status.code(),
-            Some(0),
-            "{line}: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        assert_eq!(output.status.code(), Some(0), "{line}: {}", String::from_utf8_lossy(&output.stderr));
         serde_json::from_slice(&output.stdout).unwrap()
     }
 
@@ -234,9 +214,8 @@ impl Room {
     /// Names of all files.
     pub(crate) fn files(&self) -> Vec<String> {
         let entries = fs::read_dir(self.folder.path()).unwrap();
-        let mut names: Vec<_> = entries
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
         names
     }

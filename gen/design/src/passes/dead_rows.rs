@@ -37,7 +37,11 @@ pub fn dead_rows(design: &Design) -> Design {
             }
             (Live::One(token), op) if narrows(op) => {
                 let inputs = node.inputs.iter().enumerate().map(|(i, &input)| {
-                    if reads_all_rows(op, i) { rewrite.moved[&input] } else { rewrite.row_of(design, input, token) }
+                    if reads_all_rows(op, i) {
+                        rewrite.moved[&input]
+                    } else {
+                        rewrite.row_of(design, input, token)
+                    }
                 });
                 let inputs = inputs.collect();
                 let value = Value { rows: node.value.rows_per_token, ..node.value };

@@ -34,24 +34,14 @@ pub(super) struct Source<'a> {
 
 impl<'a> Source<'a> {
     pub(super) fn open(path: &Path) -> Result<Source<'static>, Error> {
-        let fail = |reason| Error::Read {
-            path: path.to_owned(),
-            reason,
-        };
+        let fail = |reason| Error::Read { path: path.to_owned(), reason };
         // Asked before opening: opening a pipe would wait for somebody to write into it.
         let metadata = std::fs::metadata(path).map_err(fail)?;
         if !metadata.is_file() {
-            return Err(Error::NotAFile {
-                path: path.to_owned(),
-            });
+            return Err(Error::NotAFile { path: path.to_owned() });
         }
         let file = File::open(path).map_err(fail)?;
-        Ok(Source {
-            path: path.to_owned(),
-            length: metadata.len(),
-            start: None,
-            reader: Box::new(file),
-        })
+        Ok(Source { path: path.to_owned(), length: metadata.len(), start: None, reader: Box::new(file) })
     }
 
     pub(super) fn memory(bytes: &'a [u8], origin: &Path) -> Self {
@@ -70,15 +60,9 @@ impl<'a> Source<'a> {
 
     /// Reads exactly so many bytes; the caller has compared the number with the file's length.
     fn take(&mut self, bytes: u64) -> Result<Vec<u8>, Error> {
-        let fail = |path: &Path, reason| Error::Read {
-            path: path.to_owned(),
-            reason,
-        };
+        let fail = |path: &Path, reason| Error::Read { path: path.to_owned(), reason };
         let mut buffer = Vec::with_capacity(bytes as usize);
-        (&mut self.reader)
-            .take(bytes)
-            .read_to_end(&mut buffer)
-            .map_err(|reason| fail(&self.path, reason))?;
+        (&mut self.reader).take(bytes).read_to_end(&mut buffer).map_err(|reason| fail(&self.path, reason))?;
         if buffer.len() as u64 == bytes {
             Ok(buffer)
         } else {
@@ -102,9 +86,7 @@ impl<'a> Source<'a> {
         let start = self.start()?;
         // The second byte keeps out the one compressed file in 256 that has a brace there.
         let json = start.get(8) == Some(&b'{')
-            && start
-                .get(9)
-                .is_none_or(|byte| byte.is_ascii_whitespace() || matches!(byte, b'"' | b'}'));
+            && start.get(9).is_none_or(|byte| byte.is_ascii_whitespace() || matches!(byte, b'"' | b'}'));
         Ok(json)
     }
 
@@ -122,10 +104,7 @@ impl<'a> Source<'a> {
             return Err(self.blame(Problem::HeaderLength { claimed, left }));
         }
         if claimed > HEADER_LIMIT {
-            return Err(self.blame(Problem::HeaderTooLong {
-                claimed,
-                limit: HEADER_LIMIT,
-            }));
+            return Err(self.blame(Problem::HeaderTooLong { claimed, limit: HEADER_LIMIT }));
         }
         let mut json = beginning.to_vec();
         if (claimed as usize) < json.len() {
@@ -143,26 +122,16 @@ impl<'a> Source<'a> {
             self.blame(Problem::Header { reason })
         })?;
         let (expected, found) = (metadata.data_len() as u64, left - claimed);
-        Ok(Header {
-            metadata,
-            expected,
-            found,
-        })
+        Ok(Header { metadata, expected, found })
     }
 
     /// Reads the tensors that the header describes, once they are known to be those of the layout.
     pub(super) fn tensors(&mut self, header: &Header, layout: &Layout) -> Result<Tensors, Error> {
-        let Header {
-            metadata,
-            expected,
-            found,
-        } = header;
+        let Header { metadata, expected, found } = header;
         let (expected, found) = (*expected, *found);
         let infos = metadata.tensors();
-        let shapes: BTreeMap<&str, (Dtype, &[usize])> = infos
-            .iter()
-            .map(|(name, info)| (name.as_str(), (info.dtype, info.shape.as_slice())))
-            .collect();
+        let shapes: BTreeMap<&str, (Dtype, &[usize])> =
+            infos.iter().map(|(name, info)| (name.as_str(), (info.dtype, info.shape.as_slice()))).collect();
         layout::compare(layout, &shapes).map_err(|problem| self.blame(problem))?;
         if found < expected {
             return Err(self.blame(Problem::Truncated { expected, found }));
@@ -185,10 +154,7 @@ fn unsound_tensor(json: &[u8]) -> Option<String> {
     let sound = |description| -> Option<bool> {
         let info: TensorInfo = serde_json::from_value(description).ok()?;
         let (first, last) = info.data_offsets;
-        let values = info
-            .shape
-            .into_iter()
-            .try_fold(1_usize, usize::checked_mul)?;
+        let values = info.shape.into_iter().try_fold(1_usize, usize::checked_mul)?;
         Some(values.checked_mul(info.dtype.bitsize())? == last.checked_sub(first)?.checked_mul(8)?)
     };
     entries
@@ -240,13 +206,13 @@ impl Tensors {
         let bytes = self.bytes.get(*first..*last).ok_or_else(missing)?;
         let (words, _) = bytes.as_chunks::<4>();
         let values = words.iter().map(|word| convert(*word)).collect();
-        Array::from_shape_vec(IxDyn(shape), values)
-            .and_then(Array::into_dimensionality)
-            .map_err(|_| Problem::Shape {
+        Array::from_shape_vec(IxDyn(shape), values).and_then(Array::into_dimensionality).map_err(|_| {
+            Problem::Shape {
                 name: name.to_owned(),
                 expected: vec![0; D::NDIM.unwrap_or(0)],
                 found: shape.clone(),
-            })
+            }
+        })
     }
 
     /// A tensor of the type `F32`.
@@ -285,17 +251,13 @@ impl safetensors::View for &View<'_> {
 /// The bytes of a file.
 pub(super) fn to_bytes(entry: String, views: &Views<'_>) -> Result<Vec<u8>, Problem> {
     let metadata = HashMap::from([(KEY.to_owned(), entry)]);
-    safetensors::serialize(views, Some(metadata)).map_err(|error| Problem::Header {
-        reason: error.to_string(),
-    })
+    safetensors::serialize(views, Some(metadata))
+        .map_err(|error| Problem::Header { reason: error.to_string() })
 }
 
 /// Puts the bytes at the path, all at once.
 pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let fail = |reason| Error::Write {
-        path: path.to_owned(),
-        reason,
-    };
+    let fail = |reason| Error::Write { path: path.to_owned(), reason };
     // `parent` of a bare file name is the empty path, which names no directory.
     let folder = match path.parent() {
         Some(parent) if parent != Path::new("") => parent,
@@ -311,9 +273,7 @@ pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     }
     // The error of a missing folder, and the kind of any other: `tempfile` would name a file that nobody asked for.
     std::fs::metadata(folder).map_err(fail)?;
-    let mut file = builder
-        .tempfile_in(folder)
-        .map_err(|error| fail(error.kind().into()))?;
+    let mut file = builder.tempfile_in(folder).map_err(|error| fail(error.kind().into()))?;
     file.as_file_mut().write_all(bytes).map_err(fail)?;
     file.as_file().sync_all().map_err(fail)?;
     file.persist(path).map_err(|error| fail(error.error))?;

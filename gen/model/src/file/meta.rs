@@ -47,9 +47,7 @@ impl Probe {
 
     /// The format, if it is a known one.
     pub(super) fn format(&self) -> Option<Format> {
-        Format::ALL
-            .into_iter()
-            .find(|format| format.name() == self.format)
+        Format::ALL.into_iter().find(|format| format.name() == self.format)
     }
 }
 
@@ -98,9 +96,7 @@ fn parse<T: DeserializeOwned>(entry: &str) -> Result<T, Problem> {
             Problem::MetadataSyntax { reason }
         }
     })?;
-    json.end().map_err(|error| Problem::MetadataSyntax {
-        reason: error.to_string(),
-    })?;
+    json.end().map_err(|error| Problem::MetadataSyntax { reason: error.to_string() })?;
     Ok(value)
 }
 
@@ -109,29 +105,19 @@ fn accept(entry: Option<&str>, wanted: Format) -> Result<&str, Problem> {
     let entry = entry.ok_or(Problem::NoMetadata)?;
     let probe = Probe::read(entry)?;
     let Some(format) = probe.format() else {
-        return Err(Problem::UnknownFormat {
-            found: probe.format,
-        });
+        return Err(Problem::UnknownFormat { found: probe.format });
     };
     if format != wanted {
-        return Err(Problem::WrongFormat {
-            found: format.name(),
-            wanted: wanted.name(),
-        });
+        return Err(Problem::WrongFormat { found: format.name(), wanted: wanted.name() });
     }
     if probe.version != VERSION {
-        return Err(Problem::UnknownVersion {
-            found: probe.version,
-            known: VERSION,
-        });
+        return Err(Problem::UnknownVersion { found: probe.version, known: VERSION });
     }
     Ok(entry)
 }
 
 fn print(entry: &impl Serialize) -> Result<String, Problem> {
-    serde_json::to_string(entry).map_err(|error| Problem::MetadataSyntax {
-        reason: error.to_string(),
-    })
+    serde_json::to_string(entry).map_err(|error| Problem::MetadataSyntax { reason: error.to_string() })
 }
 
 impl ModelEntry {
@@ -165,9 +151,7 @@ impl ModelEntry {
             input: model.input.clone(),
             threshold: model.threshold,
             activation_bits: model.activation_bits,
-            kernels: kernels
-                .map(|(site, kernel)| (site.name, *kernel.spec()))
-                .collect(),
+            kernels: kernels.map(|(site, kernel)| (site.name, *kernel.spec())).collect(),
             provenance: model.provenance.clone(),
         })
     }

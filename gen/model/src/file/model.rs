@@ -5,14 +5,11 @@ use crate::file::container::{self, Source, Tensors};
 use crate::file::meta::ModelEntry;
 use crate::kernels::Site;
 use crate::layout::{self, sibling};
-use crate::table::{
-    Encoder, EncoderKind, KernelSpec, Layer, Linear, Metric, Pair, Qkv, Table, TableModel,
-};
+use crate::table::{Encoder, EncoderKind, KernelSpec, Layer, Linear, Metric, Pair, Qkv, Table, TableModel};
 
 pub(super) fn read(mut source: Source<'_>) -> Result<TableModel, Error> {
     let header = source.header()?;
-    let (entry, specs) =
-        ModelEntry::read(header.entry()).map_err(|problem| source.blame(problem))?;
+    let (entry, specs) = ModelEntry::read(header.entry()).map_err(|problem| source.blame(problem))?;
     let layout = layout::of_model(&entry.network, &specs);
     let tensors = source.tensors(&header, &layout)?;
     let build = || {
@@ -36,11 +33,7 @@ fn build(
     tensors: &Tensors,
 ) -> Result<TableModel, Problem> {
     let mut sites = specs.into_iter();
-    let mut next = || {
-        sites.next().ok_or(Problem::MissingKernel {
-            name: "head".to_owned(),
-        })
-    };
+    let mut next = || sites.next().ok_or(Problem::MissingKernel { name: "head".to_owned() });
     let embed = linear(tensors, next()?)?;
     let mut layers = Vec::new();
     for _ in 0..entry.network.layers {
@@ -79,20 +72,14 @@ fn encoder(tensors: &Tensors, name: &str, spec: &KernelSpec) -> Result<Encoder, 
         EncoderKind::L2 => Metric::L2,
         EncoderKind::L1 => Metric::L1,
     };
-    Ok(Encoder::Nearest {
-        prototypes: tensors.real(&format!("{name}.prototypes"))?,
-        metric,
-    })
+    Ok(Encoder::Nearest { prototypes: tensors.real(&format!("{name}.prototypes"))?, metric })
 }
 
 fn table(tensors: &Tensors, name: &str) -> Result<Table, Problem> {
     let bias = format!("{name}.bias");
     Ok(Table {
         entries: tensors.real(&format!("{name}.table"))?,
-        bias: tensors
-            .has(&bias)
-            .then(|| tensors.real(&bias))
-            .transpose()?,
+        bias: tensors.has(&bias).then(|| tensors.real(&bias)).transpose()?,
     })
 }
 

@@ -42,9 +42,7 @@ fn build(entry: NetworkEntry, tensors: &Tensors) -> Result<Network, Problem> {
             ff2: dense(tensors, &name("ff2"))?,
         });
     }
-    let cls = (entry.network.pool == Pool::Cls)
-        .then(|| tensors.real("cls"))
-        .transpose()?;
+    let cls = (entry.network.pool == Pool::Cls).then(|| tensors.real("cls")).transpose()?;
     Ok(Network {
         name: entry.name,
         config: entry.network,
@@ -62,11 +60,7 @@ fn build(entry: NetworkEntry, tensors: &Tensors) -> Result<Network, Problem> {
 fn dense(tensors: &Tensors, name: &str) -> Result<Dense, Problem> {
     let weight: Array2<f32> = tensors.real(&format!("{name}.weight"))?;
     let bias = format!("{name}.bias");
-    let bias = if tensors.has(&bias) {
-        tensors.real(&bias)?
-    } else {
-        Array1::zeros(weight.nrows())
-    };
+    let bias = if tensors.has(&bias) { tensors.real(&bias)? } else { Array1::zeros(weight.nrows()) };
     Ok(Dense { weight, bias })
 }
 

@@ -8,8 +8,8 @@ use ndarray::{Array1, Array2};
 use serde_json::Value;
 use tablewright_model::testing::random_model;
 use tablewright_model::{
-    Activation, AttentionActivation, Dense, EncoderKind, InputConfig, KernelSpec, LayerWeights,
-    Network, NetworkConfig, Norm, Pool, TableModel,
+    Activation, AttentionActivation, Dense, EncoderKind, InputConfig, KernelSpec, LayerWeights, Network,
+    NetworkConfig, Norm, Pool, TableModel,
 };
 
 /// A network of odd, all different sizes, so that swapped dimensions cannot agree.
@@ -31,12 +31,7 @@ pub fn config() -> NetworkConfig {
 }
 
 pub fn spec(encoder: EncoderKind) -> KernelSpec {
-    KernelSpec {
-        encoder,
-        prototypes: 4,
-        subspaces: 2,
-        bits: 8,
-    }
+    KernelSpec { encoder, prototypes: 4, subspaces: 2, bits: 8 }
 }
 
 pub fn model() -> TableModel {
@@ -54,10 +49,7 @@ pub fn network(config: &NetworkConfig) -> Network {
     let (dim, inner) = (config.dim, config.inner());
     let mut dense = |outputs, inputs| {
         let both = matrix(outputs, inputs + 1);
-        Dense {
-            weight: both.slice(ndarray::s![.., 1..]).to_owned(),
-            bias: both.column(0).to_owned(),
-        }
+        Dense { weight: both.slice(ndarray::s![.., 1..]).to_owned(), bias: both.column(0).to_owned() }
     };
     let embed = dense(dim, config.segments);
     let layers = (0..config.layers)
@@ -85,10 +77,7 @@ pub fn network(config: &NetworkConfig) -> Network {
 }
 
 fn norm(dense: Dense) -> Norm {
-    Norm {
-        weight: dense.weight.column(0).to_owned(),
-        bias: dense.bias,
-    }
+    Norm { weight: dense.weight.column(0).to_owned(), bias: dense.bias }
 }
 
 /// The name that the files of these tests have in messages.

@@ -31,8 +31,8 @@ impl Logic for Relu {
             }
         }
         self.out_valid.next = self.valid.q.val();
-        self.out_data.next = (bit_cast::<12, 6>(self.lane[1].q.val()) << 6)
-            | bit_cast::<12, 6>(self.lane[0].q.val());
+        self.out_data.next =
+            (bit_cast::<12, 6>(self.lane[1].q.val()) << 6) | bit_cast::<12, 6>(self.lane[0].q.val());
     }
 }
 
@@ -87,11 +87,7 @@ pub(super) fn threshold() -> Reference {
         name: "tw_threshold",
         cell: "tw_threshold",
         verilog: verilog("tw_threshold", Threshold::default()),
-        parameters: vec![
-            ("Lanes", "4".into()),
-            ("Width", "6".into()),
-            ("Threshold", "-7'sd5".into()),
-        ],
+        parameters: vec![("Lanes", "4".into()), ("Width", "6".into()), ("Threshold", "-7'sd5".into())],
         images: Vec::new(),
         ports: stream(24, 4),
     }
@@ -301,11 +297,7 @@ pub(super) fn gelu() -> Reference {
             ("OutWidth", "8".into()),
             ("File", "\"image.mem\"".into()),
         ],
-        images: vec![Image {
-            file: "image.mem",
-            words: (0..256).map(bump).collect(),
-            width: 3,
-        }],
+        images: vec![Image { file: "image.mem", words: (0..256).map(bump).collect(), width: 3 }],
         ports: stream(6, 8),
     }
 }

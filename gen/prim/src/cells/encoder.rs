@@ -40,8 +40,7 @@ impl Logic for Tree {
 
         // Level 0: one node.
         self.waiting.d.next = self.keys.val().get_bits::<12>(6);
-        self.first_bit.d.next =
-            signed_cast(self.keys.val().get_bits::<6>(0)) >= 3_i32.to_signed_bits::<6>();
+        self.first_bit.d.next = signed_cast(self.keys.val().get_bits::<6>(0)) >= 3_i32.to_signed_bits::<6>();
 
         // Level 1: nodes 1 and 2.
         self.threshold_1.next = (-9_i32).to_signed_bits::<6>();
@@ -84,11 +83,8 @@ impl Logic for Tree {
 /// `tw_tree_encoder`: 3 levels, keys of 6 bits, thresholds in slots of 8.
 pub(super) fn tree() -> Reference {
     // Lowest slot first, so the last threshold leads the literal.
-    let slots: Vec<String> = THRESHOLDS
-        .iter()
-        .rev()
-        .map(|threshold| format!("{:02x}", threshold & 0x3f))
-        .collect();
+    let slots: Vec<String> =
+        THRESHOLDS.iter().rev().map(|threshold| format!("{:02x}", threshold & 0x3f)).collect();
     Reference {
         name: "tw_tree_encoder",
         cell: "tw_tree_encoder",

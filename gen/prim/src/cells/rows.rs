@@ -98,11 +98,7 @@ pub(super) fn select() -> Reference {
         name: "tw_select",
         cell: "tw_select",
         verilog: verilog("tw_select", Select::default()),
-        parameters: vec![
-            ("Rows", "3".into()),
-            ("Row", "1".into()),
-            ("Width", "4".into()),
-        ],
+        parameters: vec![("Rows", "3".into()), ("Row", "1".into()), ("Width", "4".into())],
         images: Vec::new(),
         ports: stream(4, 4),
     }
@@ -172,8 +168,8 @@ impl Logic for Sum {
             self.lane[i].x.next = self.in_data.val().get_bits::<4>(i * 4);
         }
         self.out_valid.next = self.valid.q.val();
-        self.out_data.next = (bit_cast::<12, 6>(self.lane[1].y.val()) << 6)
-            | bit_cast::<12, 6>(self.lane[0].y.val());
+        self.out_data.next =
+            (bit_cast::<12, 6>(self.lane[1].y.val()) << 6) | bit_cast::<12, 6>(self.lane[0].y.val());
     }
 }
 

@@ -6,9 +6,7 @@ use super::{port, verilog};
 use crate::{Image, Reference, Role};
 
 /// Words of the table bank: fewer than its 4 address bits reach.
-const ROM_WORDS: [u64; 12] = [
-    0x00, 0x3f, 0x15, 0x2a, 0x01, 0x20, 0x33, 0x0c, 0x07, 0x38, 0x2d, 0x12,
-];
+const ROM_WORDS: [u64; 12] = [0x00, 0x3f, 0x15, 0x2a, 0x01, 0x20, 0x33, 0x0c, 0x07, 0x38, 0x2d, 0x12];
 
 /// A table bank of 12 words of 6 bits.
 #[derive(LogicBlock)]
@@ -54,11 +52,7 @@ pub(super) fn rom() -> Reference {
             ("AddressWidth", "4".into()),
             ("File", "\"image.mem\"".into()),
         ],
-        images: vec![Image {
-            file: "image.mem",
-            words: ROM_WORDS.to_vec(),
-            width: 6,
-        }],
+        images: vec![Image { file: "image.mem", words: ROM_WORDS.to_vec(), width: 6 }],
         ports: vec![
             port("address", 4, Role::Input),
             port("data", 6, Role::Always),
@@ -176,9 +170,8 @@ impl Logic for Residual {
                 self.newer.d.next = self.a_data.val();
             }
         }
-        self.sum.d.next = (bit_cast::<7, 4>(self.older.q.val() ^ 8) << 1)
-            + bit_cast::<7, 5>(self.b_data.val() ^ 16)
-            - 32;
+        self.sum.d.next =
+            (bit_cast::<7, 4>(self.older.q.val() ^ 8) << 1) + bit_cast::<7, 5>(self.b_data.val() ^ 16) - 32;
         self.valid.d.next = self.b_valid.val();
         if !self.rst_n.val() {
             self.valid.d.next = false;

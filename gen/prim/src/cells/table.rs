@@ -6,10 +6,8 @@ use super::{stream, verilog};
 use crate::{Image, Reference};
 
 /// Entries of the two banks, `[subspace][word][lane]`, 4 bits signed.
-const ENTRIES: [[[i64; 2]; 4]; 2] = [
-    [[7, -8], [-1, 0], [3, -6], [-8, 7]],
-    [[-8, 5], [7, -1], [0, -8], [2, 7]],
-];
+const ENTRIES: [[[i64; 2]; 4]; 2] =
+    [[[7, -8], [-1, 0], [3, -6], [-8, 7]], [[-8, 5], [7, -1], [0, -8], [2, 7]]];
 /// Left shift of each subspace's entries.
 const SHIFTS: [u32; 2] = [0, 1];
 

@@ -37,11 +37,7 @@ pub(crate) fn comparison(reference: &Reference) -> String {
                 writeln!(wires, "  wire {range} shipped_{name}, second_{name};").unwrap();
                 write!(outputs[0], ", .{name}(shipped_{name})").unwrap();
                 write!(outputs[1], ", .{name}(second_{name})").unwrap();
-                let counts = if port.role == Role::Always {
-                    "1'b1"
-                } else {
-                    "second_out_valid"
-                };
+                let counts = if port.role == Role::Always { "1'b1" } else { "second_out_valid" };
                 differences.push(format!("({counts} && shipped_{name} != second_{name})"));
             }
             Role::Legal => {
@@ -51,16 +47,10 @@ pub(crate) fn comparison(reference: &Reference) -> String {
             }
         }
     }
-    let parameters: Vec<String> = reference
-        .parameters
-        .iter()
-        .map(|(name, value)| format!(".{name}({value})"))
-        .collect();
-    let parameters = if parameters.is_empty() {
-        String::new()
-    } else {
-        format!("#({}) ", parameters.join(", "))
-    };
+    let parameters: Vec<String> =
+        reference.parameters.iter().map(|(name, value)| format!(".{name}({value})")).collect();
+    let parameters =
+        if parameters.is_empty() { String::new() } else { format!("#({}) ", parameters.join(", ")) };
     format!(
         "module {TOP} (input wire clk{inputs}, output wire bad);
   reg started = 1'b0;

@@ -19,16 +19,8 @@ const MUTATIONS: [(&str, &str, &str); 13] = [
     ("tw_tree_encoder", "key >= threshold", "key > threshold"),
     ("tw_rom", "mem[address]", "mem[address ^ 1]"),
     ("tw_requantise, signed", "(Shift - 1)", "Shift"),
-    (
-        "tw_requantise, plain binary, no shift",
-        "InSigned != 0",
-        "InSigned == 0",
-    ),
-    (
-        "tw_row_collector",
-        "in_valid && (count == Last)",
-        "in_valid",
-    ),
+    ("tw_requantise, plain binary, no shift", "InSigned != 0", "InSigned == 0"),
+    ("tw_row_collector", "in_valid && (count == Last)", "in_valid"),
     ("tw_relu", "x[Width-1] ?", "x[Width-2] ?"),
     ("tw_gelu", "lifted - (", "lifted + ("),
     ("tw_residual", "wide_a + wide_b", "wide_a - wide_b"),
@@ -40,9 +32,7 @@ const MUTATIONS: [(&str, &str, &str); 13] = [
 
 /// A file of `hdl-templates`.
 fn template_file(path: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../hdl-templates")
-        .join(path);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../hdl-templates").join(path);
     std::fs::read_to_string(path).unwrap()
 }
 
@@ -126,16 +116,10 @@ fn a_flip_flop_left_out_of_reset_is_found() {
     if !tools_are_here() {
         return;
     }
-    let reference = cells()
-        .into_iter()
-        .find(|reference| reference.name == "tw_row_collector")
-        .unwrap();
+    let reference = cells().into_iter().find(|reference| reference.name == "tw_row_collector").unwrap();
     let text = shipped(&reference);
     let from = "count <= {CountWidth{1'b0}};";
-    assert!(
-        text.contains(from),
-        "`{from}` is no longer in the shipped text"
-    );
+    assert!(text.contains(from), "`{from}` is no longer in the shipped text");
     assert_eq!(
         prove(&reference, &text.replacen(from, "", 1)),
         Outcome::Different,

@@ -27,13 +27,9 @@ pub(crate) enum Outcome {
 
 /// Are Yosys and its ABC installed? Says so if not.
 pub(crate) fn tools_are_here() -> bool {
-    let here = ["yosys", "yosys-abc"].iter().all(|tool| {
-        Command::new(tool)
-            .arg("-h")
-            .stdin(Stdio::null())
-            .output()
-            .is_ok()
-    });
+    let here = ["yosys", "yosys-abc"]
+        .iter()
+        .all(|tool| Command::new(tool).arg("-h").stdin(Stdio::null()).output().is_ok());
     if !here {
         eprintln!("skipped: yosys or yosys-abc is not installed (apt install yosys berkeley-abc)");
     }
@@ -64,20 +60,13 @@ pub(crate) fn prove(reference: &Reference, shipped: &str) -> Outcome {
          dffunmap; simplemap; aigmap; opt_clean; write_aiger graph.aig"
     );
     run(folder, "yosys", &["-q", "-p", &script]);
-    let said = run(
-        folder,
-        "yosys-abc",
-        &["-c", "read_aiger graph.aig; logic; undc; strash; zero; pdr"],
-    );
+    let said = run(folder, "yosys-abc", &["-c", "read_aiger graph.aig; logic; undc; strash; zero; pdr"]);
     assert!(
         !said.contains("don't-care init"),
         "{}: flip-flops were assumed to wake up as 0\n{said}",
         reference.name
     );
-    match (
-        said.contains("Property proved."),
-        said.contains("was asserted in frame"),
-    ) {
+    match (said.contains("Property proved."), said.contains("was asserted in frame")) {
         (true, false) => Outcome::Equal,
         (false, true) => Outcome::Different,
         _ => panic!("{}: no decision\n{said}", reference.name),
@@ -86,12 +75,8 @@ pub(crate) fn prove(reference: &Reference, shipped: &str) -> Outcome {
 
 /// Runs a tool in `folder` and returns what it printed.
 fn run(folder: &Path, tool: &str, arguments: &[&str]) -> String {
-    let output = Command::new(tool)
-        .args(arguments)
-        .current_dir(folder)
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
+    let output =
+        Command::new(tool).args(arguments).current_dir(folder).stdin(Stdio::null()).output().unwrap();
     let said = [output.stdout, output.stderr].concat();
     let said = String::from_utf8_lossy(&said).into_owned();
     assert!(output.status.success(), "{tool} failed:\n{said}");

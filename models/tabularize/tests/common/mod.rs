@@ -5,8 +5,7 @@ use ndarray::{Array1, Array2, Array3};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use tablewright_model::{
-    Activation, AttentionActivation, Dense, InputConfig, LayerWeights, Network, NetworkConfig,
-    Norm, Pool,
+    Activation, AttentionActivation, Dense, InputConfig, LayerWeights, Network, NetworkConfig, Norm, Pool,
 };
 use tablewright_tabularize::Data;
 
@@ -53,14 +52,7 @@ pub fn network(config: NetworkConfig, seed: u64) -> Network {
         bias: matrix(1, dim, 0.4).row(0).to_owned(),
     };
     let layers = (layers.into_iter())
-        .map(|(qkv, out, ff1, ff2)| LayerWeights {
-            ln1: norm(),
-            qkv,
-            out,
-            ln2: norm(),
-            ff1,
-            ff2,
-        })
+        .map(|(qkv, out, ff1, ff2)| LayerWeights { ln1: norm(), qkv, out, ln2: norm(), ff1, ff2 })
         .collect();
     let ln = norm();
     Network {
@@ -101,10 +93,7 @@ impl Sample {
     }
 
     pub fn data(&self) -> Data<'_> {
-        Data {
-            windows: self.windows.view(),
-            labels: self.labels.view(),
-        }
+        Data { windows: self.windows.view(), labels: self.labels.view() }
     }
 }
 
@@ -115,33 +104,19 @@ pub fn reference(network: &Network, window: &Array2<u8>) -> Vec<f64> {
     let mut x: Vec<Vec<f64>> = Vec::new();
     for token in 0..config.tokens() {
         let mut row = if token < lead {
-            network
-                .cls
-                .as_ref()
-                .unwrap()
-                .iter()
-                .map(|&v| f64::from(v))
-                .collect()
+            network.cls.as_ref().unwrap().iter().map(|&v| f64::from(v)).collect()
         } else {
             let unit = f64::from(1 << network.input.segment_bits);
-            let segments: Vec<f64> = window
-                .row(token - lead)
-                .iter()
-                .map(|&s| f64::from(s) / unit)
-                .collect();
+            let segments: Vec<f64> = window.row(token - lead).iter().map(|&s| f64::from(s) / unit).collect();
             linear(&network.embed, &segments)
         };
-        add(
-            &mut row,
-            network.pos.row(token).iter().map(|&v| f64::from(v)),
-        );
+        add(&mut row, network.pos.row(token).iter().map(|&v| f64::from(v)));
         x.push(row);
     }
     let (heads, size) = (config.heads, config.head_dim);
     for layer in &network.layers {
-        let qkv: Vec<Vec<f64>> = (x.iter())
-            .map(|row| linear(&layer.qkv, &norm(&layer.ln1, row, config.norm_eps)))
-            .collect();
+        let qkv: Vec<Vec<f64>> =
+            (x.iter()).map(|row| linear(&layer.qkv, &norm(&layer.ln1, row, config.norm_eps))).collect();
         let part = |token: usize, part: usize, head: usize, i: usize| {
             qkv[token][part * heads * size + head * size + i]
         };
@@ -150,9 +125,7 @@ pub fn reference(network: &Network, window: &Array2<u8>) -> Vec<f64> {
             for head in 0..heads {
                 let scores: Vec<f64> = (0..x.len())
                     .map(|j| {
-                        let dot: f64 = (0..size)
-                            .map(|d| part(i, 0, head, d) * part(j, 1, head, d))
-                            .sum();
+                        let dot: f64 = (0..size).map(|d| part(i, 0, head, d) * part(j, 1, head, d)).sum();
                         dot / (size as f64).sqrt()
                     })
                     .collect();
@@ -161,14 +134,11 @@ pub fn reference(network: &Network, window: &Array2<u8>) -> Vec<f64> {
                         let sum: f64 = scores.iter().map(|s| s.exp()).sum();
                         scores.iter().map(|s| s.exp() / sum).collect()
                     }
-                    AttentionActivation::Sigmoid => {
-                        scores.iter().map(|s| 1.0 / (1.0 + (-s).exp())).collect()
-                    }
+                    AttentionActivation::Sigmoid => scores.iter().map(|s| 1.0 / (1.0 + (-s).exp())).collect(),
                 };
                 for d in 0..size {
-                    mixed[head * size + d] = (0..weights.len())
-                        .map(|j| weights[j] * part(j, 2, head, d))
-                        .sum();
+                    mixed[head * size + d] =
+                        (0..weights.len()).map(|j| weights[j] * part(j, 2, head, d)).sum();
                 }
             }
             add(&mut x[i], linear(&layer.out, &mixed));
@@ -187,9 +157,9 @@ pub fn reference(network: &Network, window: &Array2<u8>) -> Vec<f64> {
     let pooled: Vec<f64> = match config.pool {
         Pool::Cls => x[0].clone(),
         Pool::Last => x[x.len() - 1].clone(),
-        Pool::Mean => (0..config.dim)
-            .map(|d| x.iter().map(|row| row[d]).sum::<f64>() / x.len() as f64)
-            .collect(),
+        Pool::Mean => {
+            (0..config.dim).map(|d| x.iter().map(|row| row[d]).sum::<f64>() / x.len() as f64).collect()
+        }
     };
     linear(&network.head, &norm(&network.ln, &pooled, config.norm_eps))
 }

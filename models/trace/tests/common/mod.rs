@@ -39,11 +39,8 @@ pub(crate) fn load(bytes: &[u8]) -> Result<Trace, Error> {
 
 /// A trace whose accesses have these block addresses of 64 bytes.
 pub(crate) fn blocks(blocks: &[u64]) -> Trace {
-    let accesses = blocks.iter().zip(1..).map(|(&block, id)| Access {
-        id,
-        address: block << 6,
-        ip: 0x40_0000,
-    });
+    let accesses =
+        blocks.iter().zip(1..).map(|(&block, id)| Access { id, address: block << 6, ip: 0x40_0000 });
     Trace::from_accesses("t", TraceKind::ChampsimInstructions, accesses.collect())
 }
 
@@ -65,8 +62,5 @@ pub(crate) fn network(history: usize, outputs: usize) -> NetworkConfig {
 }
 
 pub(crate) fn input(lookahead: usize) -> InputConfig {
-    InputConfig {
-        lookahead,
-        ..InputConfig::default()
-    }
+    InputConfig { lookahead, ..InputConfig::default() }
 }

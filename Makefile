@@ -1,0 +1,45 @@
+# The front door. Each target is one call of cargo or of the program; `make help` lists them.
+
+CARGO   ?= cargo
+VENV    := .venv
+PYTHON  := $(VENV)/bin/python
+TW      := target/release/tablewright
+# The demo's model and the trace it was trained on.
+MODEL   ?= models/zoo/mcfns-dart-s.safetensors
+TRACE   ?= models/traces/mcfns.champsimtrace.xz
+BUILD   ?= build/demo
+
+.PHONY: help setup demo test lint bench shapes trainer zoo clean
+
+help: ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+setup: ## install what is missing: Verilator, Icarus Verilog, Yosys, and numpy and safetensors in .venv
+	@scripts/setup
+
+demo: setup ## a trained model to Verilog, proved and estimated
+	@$(CARGO) build --quiet --release -p tablewright
+	@scripts/demo $(TW) $(MODEL) $(TRACE) $(BUILD)
+
+test: setup ## every test
+	@PYTHON=$(abspath $(PYTHON)) scripts/test
+
+lint: ## rustfmt and clippy, warnings as errors
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --exclude tablewright-train --all-targets -- -D warnings
+
+bench: ## speed of the golden model, with the limit of this machine
+	$(CARGO) bench -p tablewright-golden
+
+shapes: setup ## long: 200 random shapes, each linted, simulated and compared
+	TABLEWRIGHT_SHAPES=200 $(CARGO) test --release -p tablewright-verif --test shapes -- --nocapture
+
+trainer: ## the training program; compiles an ML framework for minutes
+	$(CARGO) build --release -p tablewright-train
+
+zoo: trainer ## train the shipped models again; the same bytes come out
+	@$(CARGO) build --quiet --release -p tablewright
+	@scripts/zoo $(TW)
+
+clean: ## remove what was built
+	rm -rf target build $(VENV)

@@ -1,0 +1,145 @@
+//! The exact counts against Yosys: whole designs elaborated, flattened and counted bit for bit.
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
+use std::process::Command;
+
+use tablewright_design::{Design, lower, passes};
+use tablewright_emit::{Vectors, files};
+use tablewright_model::testing::{dart_s, random_model_with};
+use tablewright_model::{Activation, AttentionActivation, EncoderKind, KernelSpec, NetworkConfig, Pool};
+use tablewright_plan::Plan;
+use tablewright_plan::resources::{Function, Resources};
+
+/// What Yosys counts.
+#[derive(Debug, PartialEq, Eq)]
+struct Counted {
+    register_bits: u64,
+    memory_bits: u64,
+    multipliers: u64,
+}
+
+impl Counted {
+    fn of(resources: &Resources) -> Self {
+        Self {
+            register_bits: resources.register_bits(),
+            memory_bits: resources.rom_bits() + resources.writable_bits(),
+            multipliers: resources.operators(Function::Multiply) + resources.operators(Function::Scale),
+        }
+    }
+
+    /// From the report of `stat -width`: cells as `$dff_8  12`.
+    fn read(report: &str) -> Self {
+        let mut counted = Self { register_bits: 0, memory_bits: 0, multipliers: 0 };
+        for line in report.lines().map(str::trim) {
+            if let Some(bits) = line.strip_prefix("Number of memory bits:") {
+                counted.memory_bits = bits.trim().parse().unwrap();
+            }
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let [cell, count] = words[..] else { continue };
+            let (Some((kind, width)), Ok(count)) = (cell.rsplit_once('_'), count.parse::<u64>()) else {
+                continue;
+            };
+            match kind {
+                "$dff" => counted.register_bits += count * width.parse::<u64>().unwrap(),
+                "$mul" => counted.multipliers += count,
+                other => {
+                    assert!(!other.contains("ff") && !other.contains("latch"), "unexpected register {cell}");
+                }
+            }
+        }
+        counted
+    }
+}
+
+/// `None` where there is no Yosys.
+fn yosys(design: &Design, plan: &Plan) -> Option<Counted> {
+    let folder = tempfile::tempdir().unwrap();
+    let none = Vectors { windows: String::new(), bitmaps: String::new(), count: 0 };
+    let mut sources = Vec::new();
+    for (path, text) in files(design, plan, &none).unwrap() {
+        let Some(inside) = path.strip_prefix("rtl/") else {
+            continue;
+        };
+        let to = folder.path().join(inside);
+        std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+        std::fs::write(&to, text).unwrap();
+        if to.extension().is_some_and(|e| e == "v") {
+            sources.push(inside.to_owned());
+        }
+    }
+    let core = tablewright_emit::Names::new(&design.name).core();
+    let script = format!(
+        "read_verilog {}; hierarchy -top {core}; proc; delete w:$memwr* %ci1 t:$dff %i; flatten; tee -q -o counts.txt stat -width",
+        sources.join(" ")
+    );
+    let run = Command::new("yosys").args(["-q", "-p", &script]).current_dir(folder.path()).output();
+    match run {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        run => {
+            let output = run.unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            Some(Counted::read(&std::fs::read_to_string(folder.path().join("counts.txt")).unwrap()))
+        }
+    }
+}
+
+fn check(network: &NetworkConfig, encoders: [EncoderKind; 3], seed: u64, optimised: bool) {
+    // Kernels take turns; K, C and bits differ too.
+    let model = random_model_with(
+        network,
+        |site| {
+            let i = site.name.len() + site.features;
+            KernelSpec {
+                encoder: encoders[i % 3],
+                prototypes: [4, 8, 2][i % 3],
+                subspaces: [2, 1, 3][(i / 3) % 3],
+                bits: [8, 4, 6][(i + seed as usize) % 3],
+            }
+        },
+        seed,
+    );
+    let lowered = lower(&model);
+    let design = if optimised { passes::optimise(&lowered) } else { lowered };
+    let plan = Plan::serial(&design);
+    match yosys(&design, &plan) {
+        Some(counted) => {
+            assert_eq!(counted, Counted::of(&Resources::of_design(&design, &plan)), "{network:?}");
+        }
+        None => println!("skipped: there is no `yosys` on the path; apt-get install yosys"),
+    }
+}
+
+fn small() -> NetworkConfig {
+    NetworkConfig { history: 3, segments: 4, dim: 6, head_dim: 4, hidden: 5, outputs: 10, ..dart_s() }
+}
+
+#[test]
+fn trees_with_softmax_and_gelu() {
+    check(&small(), [EncoderKind::Tree; 3], 1, true);
+    check(&NetworkConfig { history: 5, dim: 8, ..small() }, [EncoderKind::Tree; 3], 2, false);
+}
+
+#[test]
+fn nearest_prototypes_with_sigmoid_and_relu() {
+    let network = NetworkConfig {
+        attention: AttentionActivation::Sigmoid,
+        activation: Activation::Relu,
+        pool: Pool::Last,
+        heads: 1,
+        ..small()
+    };
+    check(&network, [EncoderKind::L2, EncoderKind::L1, EncoderKind::L2], 3, true);
+    check(&network, [EncoderKind::L1, EncoderKind::Tree, EncoderKind::L2], 4, false);
+}
+
+#[test]
+fn a_mean_over_two_layers() {
+    let network = NetworkConfig { pool: Pool::Mean, layers: 2, heads: 3, history: 4, ..small() };
+    check(&network, [EncoderKind::Tree, EncoderKind::L2, EncoderKind::L1], 5, true);
+}
+
+#[test]
+fn one_access_of_one_segment() {
+    let network = NetworkConfig { history: 1, segments: 1, pool: Pool::Last, outputs: 2, ..small() };
+    check(&network, [EncoderKind::Tree, EncoderKind::L1, EncoderKind::Tree], 6, false);
+}

@@ -1,0 +1,98 @@
+//! What is written for speed equals what the graph's documentation says, node by node, on random models.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use common::{network, spec, windows};
+use proptest::prelude::*;
+use tablewright_design::{IntEncoder, IntEncoderKind, IntTable, Node, Op, lower};
+use tablewright_golden::Golden;
+use tablewright_model::testing::random_model;
+
+/// A node's value, straight from the definition; `None` for nodes that have one way of being computed.
+fn plainly(node: &Node, x: &[i64], other: &[i64]) -> Option<Vec<i64>> {
+    let (rows, lanes) = (node.value.rows, node.value.lanes);
+    let each = |f: &dyn Fn(usize, usize) -> i64| (0..rows * lanes).map(|i| f(i / lanes, i % lanes)).collect();
+    match &node.op {
+        Op::Encode { encoder, .. } => x
+            .chunks(encoder.features)
+            .map(|x| codes(encoder, x))
+            .collect::<Option<Vec<_>>>()
+            .map(|c| c.concat()),
+        Op::Lookup { table } => Some(each(&|r, o| sum(table, |c| x[r * table.subspaces + c] as usize, o))),
+        Op::Transpose => Some(each(&|r, l| x[l * rows + r])),
+        Op::Scores { table, heads } => {
+            let (n, k) = (table.subspaces, table.rows.isqrt());
+            Some(each(&|r, key| {
+                sum(
+                    table,
+                    |c| x[r * n + c] as usize * k + other[(key * heads + r % heads) * n + c] as usize,
+                    0,
+                )
+            }))
+        }
+        Op::Mix { table, heads } => {
+            let (n, k) = (table.subspaces, table.rows.isqrt());
+            let head = |column: usize| column / (lanes / heads);
+            Some(each(&|r, v| {
+                sum(table, |c| x[(r * heads + head(v)) * n + c] as usize * k + other[v * n + c] as usize, 0)
+            }))
+        }
+        Op::Norm { unit } => Some(
+            x.chunks(lanes)
+                .flat_map(|x| {
+                    let total: i64 = x.iter().sum();
+                    let centred: Vec<i64> = x.iter().map(|v| lanes as i64 * v - total).collect();
+                    let variance = centred.iter().map(|c| c * c).sum::<i64>() as u64 + unit.eps;
+                    let e = (64 - variance.leading_zeros()).div_ceil(2);
+                    let index = (u128::from(variance) << 8 >> (2 * e)) as usize;
+                    let gain = i64::from(unit.rsqrt[index - 64]);
+                    centred.into_iter().map(move |c| (c * gain + (1 << (e - 1))) >> e)
+                })
+                .collect(),
+        ),
+        _ => None,
+    }
+}
+
+fn codes(encoder: &IntEncoder, x: &[i64]) -> Option<Vec<i64>> {
+    let IntEncoderKind::Tree { split, threshold, .. } = &encoder.kind else {
+        return None;
+    };
+    let (levels, nodes) = (encoder.code_bits as usize, encoder.prototypes() - 1);
+    let code = |c: usize| {
+        let step = |node: usize, level: usize| {
+            2 * node + 1 + usize::from(x[split[c * levels + level]] >= threshold[c * nodes + node])
+        };
+        ((0..levels).fold(0, step) - nodes) as i64
+    };
+    Some((0..encoder.subspaces).map(code).collect())
+}
+
+fn sum(table: &IntTable, row: impl Fn(usize) -> usize, output: usize) -> i64 {
+    let bias = table.bias.as_ref().map_or(0, |b| b[output]);
+    (0..table.subspaces).map(|c| i64::from(table.entry(c, row(c), output)) << table.shifts[c]).sum::<i64>()
+        + bias
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
+    #[test]
+    fn nodes_are_what_the_graph_says(network in network(), spec in spec(8), seed in any::<u64>()) {
+        let design = lower(&random_model(&network, spec, seed));
+        let mut golden = Golden::new(&design);
+        let mut portable = Golden::portable(&design);
+        for window in windows(&design, seed, 4) {
+            golden.run(&window);
+            portable.run(&window);
+            for (id, node) in design.iter() {
+                let found = golden.value(id);
+                prop_assert_eq!(&found, &portable.value(id), "{}, with vector instructions and without", node.name);
+                let operand = |k: usize| node.inputs.get(k).map_or_else(Vec::new, |&id| golden.value(id));
+                if let Some(expected) = plainly(node, &operand(0), &operand(1)) {
+                    prop_assert_eq!(found, expected, "{}", node.name);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,301 @@
+//! What a design costs, read off its plan: every figure exact or modelled, and marked so.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use tablewright_design::{Design, Node, Op};
+
+use crate::published::Published;
+use crate::resources::{Memory, Operator, Resources, accumulator};
+use crate::schedule::{Plan, Stage};
+use crate::target::{Figure, Target};
+
+/// How a figure came about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Basis {
+    /// Counted: the Verilog has just that, and simulation shows it.
+    Exact,
+    /// Computed from coefficients that were measured elsewhere, or fitted.
+    Modelled,
+}
+
+/// What a design costs.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Estimate {
+    /// Of the model.
+    pub model: String,
+    /// Cycles from the acceptance of a window to its bitmap, nobody stalling.
+    pub latency_cycles: u64,
+    /// Cycles from one window to the next, nobody stalling.
+    pub interval_cycles: u64,
+    /// The node that sets the interval.
+    pub bottleneck: String,
+    /// Table words read for one inference.
+    pub words_per_inference: u64,
+    /// Bits of table entries.
+    pub table_bits: u64,
+    /// Bits of thresholds and prototypes, each encoder once.
+    pub encoder_bits: u64,
+    /// Bits of all constant memories, every copy counted: tables, prototypes, constants of the arithmetic units.
+    pub rom_bits: u64,
+    /// Bits of memories that are written while the core runs: waiting rows, codes, the output queue.
+    pub writable_bits: u64,
+    /// Flip-flops, the read registers of the banks included.
+    pub register_bits: u64,
+    /// How the plain numbers above, of the kernels and of `published` came about, by the name of the field. Figures of
+    /// the target carry their own.
+    pub basis: BTreeMap<&'static str, Basis>,
+    /// The paper's numbers for this configuration.
+    pub published: Published,
+    /// Every node in order, and last the output queue.
+    pub kernels: Vec<Kernel>,
+    /// What the target makes of it.
+    pub target: TargetEstimate,
+}
+
+/// What one node costs.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Kernel {
+    /// Of the node, and of its signals.
+    pub name: String,
+    /// What it computes.
+    pub op: &'static str,
+    /// Rows of its value.
+    pub rows: usize,
+    /// Elements of a row.
+    pub lanes: usize,
+    /// Of an element, `s` or `u`, width, fraction bits.
+    pub format: String,
+    /// Cycle in which row 0 is valid; the window is accepted in cycle 0.
+    pub first_cycle: u64,
+    /// Cycles from one row to the next.
+    pub row_interval_cycles: u64,
+    /// Cycle in which the last row is valid.
+    pub last_cycle: u64,
+    /// Cycles for which one window takes the stage.
+    pub occupancy_cycles: u64,
+    /// Bits of table entries.
+    pub table_bits: u64,
+    /// Bits of thresholds or prototypes, once.
+    pub encoder_bits: u64,
+    /// Times the encoder is instantiated: once for each part of a row (head) that shares it.
+    pub encoder_copies: u64,
+    /// Bits of constant memories, every copy counted.
+    pub rom_bits: u64,
+    /// Bits of memories that are written while the core runs.
+    pub writable_bits: u64,
+    /// Flip-flops, the read registers of the banks included.
+    pub register_bits: u64,
+    /// The format in which it accumulates.
+    pub accumulator: Option<String>,
+    /// Shapes of its memories.
+    pub memories: Vec<Memory>,
+    /// Its data-path operators.
+    pub operators: Vec<Operator>,
+}
+
+/// What a target makes of a design.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TargetEstimate {
+    /// As it was asked for.
+    pub name: String,
+    /// For people.
+    pub title: String,
+    /// Where the coefficients come from.
+    pub source: String,
+    /// How far below the modelled figures the truth may lie.
+    pub less_percent: u32,
+    /// How far above.
+    pub more_percent: u32,
+    /// Areas or primitives.
+    pub figures: Vec<Figure>,
+}
+
+impl Estimate {
+    /// Of a design under a plan, for a target.
+    pub fn of(design: &Design, plan: &Plan, target: &Target) -> Self {
+        let total = Resources::of_design(design, plan);
+        let mut kernels: Vec<Kernel> =
+            design.iter().map(|(id, node)| kernel(design, plan, node, plan.stage(id))).collect();
+        kernels.push(queue(design, plan));
+        let mut figures = target.figures(&total);
+        figures.extend(target.table_clock_mhz.map(|clock| Figure {
+            what: "clock of the table stages".to_owned(),
+            value: clock,
+            unit: "MHz",
+            basis: Basis::Modelled,
+        }));
+        Self {
+            model: design.name.clone(),
+            latency_cycles: plan.latency,
+            interval_cycles: plan.interval,
+            bottleneck: design.node(plan.bottleneck()).name.clone(),
+            words_per_inference: design.words_per_inference(),
+            table_bits: total.table_bits,
+            encoder_bits: total.encoder_bits,
+            rom_bits: total.rom_bits(),
+            writable_bits: total.writable_bits(),
+            register_bits: total.register_bits(),
+            basis: basis(),
+            published: Published::of(design),
+            kernels,
+            target: TargetEstimate {
+                name: target.name.clone(),
+                title: target.title.clone(),
+                source: target.source.clone(),
+                less_percent: target.less_percent,
+                more_percent: target.more_percent,
+                figures,
+            },
+        }
+    }
+}
+
+/// Of every plain number by its field.
+fn basis() -> BTreeMap<&'static str, Basis> {
+    let exact = [
+        "latency_cycles",
+        "interval_cycles",
+        "words_per_inference",
+        "table_bits",
+        "encoder_bits",
+        "rom_bits",
+        "writable_bits",
+        "register_bits",
+        "kernels.first_cycle",
+        "kernels.row_interval_cycles",
+        "kernels.last_cycle",
+        "kernels.occupancy_cycles",
+        "kernels.table_bits",
+        "kernels.encoder_bits",
+        "kernels.encoder_copies",
+        "kernels.rom_bits",
+        "kernels.writable_bits",
+        "kernels.register_bits",
+        "kernels.accumulator",
+        "kernels.memories",
+        "kernels.operators",
+    ];
+    let modelled = ["published.latency_cycles", "published.storage_bits", "published.storage_bits_32"];
+    let exact = exact.into_iter().map(|field| (field, Basis::Exact));
+    exact.chain(modelled.into_iter().map(|field| (field, Basis::Modelled))).collect()
+}
+
+fn kernel(design: &Design, plan: &Plan, node: &Node, stage: Stage) -> Kernel {
+    let copies = match &node.op {
+        Op::Encode { groups, .. } => *groups as u64,
+        _ => 0,
+    };
+    let timed = Kernel {
+        name: node.name.clone(),
+        op: node.op.kind(),
+        rows: node.value.rows,
+        lanes: node.value.lanes,
+        format: node.value.format.to_string(),
+        first_cycle: stage.first,
+        row_interval_cycles: stage.row_interval,
+        last_cycle: stage.last(),
+        occupancy_cycles: stage.occupancy(),
+        encoder_copies: copies,
+        accumulator: accumulator(node).map(|f| f.to_string()),
+        ..Kernel::default()
+    };
+    timed.made_of(Resources::of_node(design, plan, node, stage))
+}
+
+fn queue(design: &Design, plan: &Plan) -> Kernel {
+    let timed = Kernel {
+        name: "queue".to_owned(),
+        op: "queue",
+        rows: 1,
+        lanes: design.network.outputs,
+        format: "u1.0".to_owned(),
+        // In the cycle after it was written a bitmap is at the output.
+        first_cycle: plan.latency,
+        row_interval_cycles: 1,
+        last_cycle: plan.latency,
+        occupancy_cycles: 1,
+        ..Kernel::default()
+    };
+    timed.made_of(Resources::of_queue(design, plan))
+}
+
+impl Kernel {
+    fn made_of(self, resources: Resources) -> Self {
+        Self {
+            table_bits: resources.table_bits,
+            encoder_bits: resources.encoder_bits,
+            rom_bits: resources.rom_bits(),
+            writable_bits: resources.writable_bits(),
+            register_bits: resources.register_bits(),
+            memories: resources.memories,
+            operators: resources.operators,
+            ..self
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tablewright_design::{lower, passes};
+    use tablewright_model::testing::{dart, dart_spec, random_model};
+
+    fn dart_estimate() -> Estimate {
+        let design = passes::optimise(&lower(&random_model(&dart(), dart_spec(), 1)));
+        let plan = Plan::serial(&design);
+        let target = Target {
+            name: "none".into(),
+            title: String::new(),
+            source: String::new(),
+            less_percent: 1,
+            more_percent: 1,
+            table_clock_mhz: None,
+            cells: None,
+            fpga: None,
+        };
+        Estimate::of(&design, &plan, &target)
+    }
+
+    #[test]
+    fn the_table_bits_of_dart() {
+        let estimate = dart_estimate();
+        // embed, out, ff1, ff2: 32 outputs each; q, k, v: 64 each; head: 256; two pair tables of 128² words.
+        let words = 128 * 2 * (4 * 32 + 3 * 64 + 256) + 2 * 128 * 128 * 2;
+        assert_eq!(estimate.table_bits, 8 * words);
+        assert!(estimate.target.figures.is_empty());
+    }
+
+    #[test]
+    fn the_kernels_add_up_to_the_whole() {
+        let estimate = dart_estimate();
+        let sum = |of: fn(&Kernel) -> u64| estimate.kernels.iter().map(of).sum::<u64>();
+        assert_eq!(sum(|k| k.table_bits), estimate.table_bits);
+        assert_eq!(sum(|k| k.encoder_bits), estimate.encoder_bits);
+        assert_eq!(sum(|k| k.rom_bits), estimate.rom_bits);
+        assert_eq!(sum(|k| k.writable_bits), estimate.writable_bits);
+        assert_eq!(sum(|k| k.register_bits), estimate.register_bits);
+        let longest = estimate.kernels.iter().max_by_key(|k| k.occupancy_cycles).expect("kernels");
+        assert_eq!(longest.occupancy_cycles, estimate.interval_cycles);
+        assert_eq!(longest.name, estimate.bottleneck);
+    }
+
+    #[test]
+    fn every_plain_number_says_how_it_came_about() {
+        let estimate = dart_estimate();
+        let json = serde_json::to_value(&estimate).expect("serialises");
+        let named = |field: String| {
+            assert!(estimate.basis.contains_key(field.as_str()), "{field} has no basis");
+        };
+        let costs = |key: &str| key.ends_with("_bits") || key.ends_with("_cycles") || key.contains("_bits_");
+        for key in json.as_object().expect("an object").keys().filter(|k| costs(k)) {
+            named(key.clone());
+        }
+        for key in json["kernels"][1].as_object().expect("an object").keys().filter(|k| costs(k)) {
+            named(format!("kernels.{key}"));
+        }
+        assert!(json["latency_cycles"].is_u64() && json["interval_cycles"].is_u64());
+        assert_eq!(json["basis"]["latency_cycles"], "exact");
+    }
+}
