@@ -59,7 +59,8 @@ module tw_window #(
     end
   endgenerate
 
-  assign in_ready  = (gap == {GapWidth{1'b0}}) && (places != {PlacesWidth{1'b0}});
+  // Not ready in reset, so that nothing offered then is lost.
+  assign in_ready  = rst_n && (gap == {GapWidth{1'b0}}) && (places != {PlacesWidth{1'b0}});
   assign out_valid = (rows_left != {RowsWidth{1'b0}}) && (pause == {PaceWidth{1'b0}});
   assign out_data  = rows[RowWidth-1:0];
 

@@ -17,7 +17,7 @@ pub fn icarus(build: &BuildDir, model: &str) -> Result<Result<String, String>, E
     let source = format!("../tb/{testbench}.v");
     let rtl = build.rtl();
     let mut compile = Command::new("iverilog");
-    compile.args(["-g2005", "-Wall", "-Wno-timescale", "-y", ".", "-s", &testbench, "-o", &program, &source]);
+    compile.args(["-g2005", "-Wall", "-y", ".", "-s", &testbench, "-o", &program, &source]);
     let said = run("iverilog", compile.current_dir(&rtl))?;
     if !said.trim().is_empty() {
         return Ok(Err(said));

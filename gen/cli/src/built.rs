@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use tablewright_design::{Design, lower, passes};
-use tablewright_emit::{BuildDir, Manifest, read_manifest};
+use tablewright_emit::{BuildDir, Manifest, check_model, read_manifest};
 use tablewright_model::{TableModel, load_model};
 use tablewright_plan::Plan;
 
@@ -29,6 +29,7 @@ impl Built {
         }
         let dir = BuildDir::new(path);
         let manifest = read_manifest(path)?;
+        check_model(&dir, &manifest)?;
         let model = load_model(&dir.model())?;
         let (design, _) = designed(&model, !manifest.passes.is_empty());
         let plan = Plan::serial(&design);

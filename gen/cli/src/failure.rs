@@ -60,9 +60,6 @@ pub(crate) enum Failure {
     /// A page that holds no more than one block.
     #[error("--page-bits {bits}: a page must be larger than the model's blocks of 2^{block_bits} bytes; give at least {}", .block_bits + 1)]
     PageBits { bits: u32, block_bits: u32 },
-    /// A build whose manifest is none.
-    #[error("`{}` is no JSON: {reason}; build again with `tablewright build`", path.display())]
-    Manifest { path: PathBuf, reason: String },
     /// The trainer is not installed.
     #[error("the trainer cannot be found: {looked}; build it with `make trainer`")]
     TrainerMissing { looked: String },

@@ -56,14 +56,15 @@ fn info_of_a_network() {
 #[test]
 fn info_of_a_build_directory() {
     let room = Room::new();
-    std::fs::create_dir(room.path("build")).unwrap();
-    room.write("build/manifest.json", br#"{"design": "small", "files": ["a.v", "b.v"]}"#);
+    room.json("build model.safetensors -o build");
     let info = room.json("info build");
-    assert_eq!((&info["what"], &info["manifest"]["design"]), (&"build".into(), &"small".into()));
+    assert_eq!((&info["what"], &info["manifest"]["core"]), (&"build".into(), &"tw_random_3_core".into()));
     let text = String::from_utf8(room.run("info build").stdout).unwrap();
-    assert!(text.contains("2 entries"), "{text}");
-    room.write("build/manifest.json", b"{");
-    assert!(room.refusal("info build").contains("build again"));
+    assert!(text.contains("tw_random_3_core"), "{text}");
+    for damaged in [&b"{"[..], b"{}", br#"{"version": 9}"#] {
+        room.write("build/manifest.json", damaged);
+        assert!(room.refusal("info build").contains("build again"));
+    }
 }
 
 #[test]

@@ -106,4 +106,22 @@ fn a_model_from_python_becomes_hardware() {
     let refused = tablewright(here, "build odd.safetensors -o precious");
     assert_eq!(refused.status.code(), Some(2));
     assert!(here.join("precious/thesis.txt").is_file());
+    // `precious/none` does not exist, so this names `precious` only once somebody has made it.
+    let refused = tablewright(here, "build odd.safetensors -o precious/none/..");
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(here.join("precious/thesis.txt").is_file());
+    for place in ["nowhere/waves.fst", "odd.build/model.safetensors"] {
+        let refused = tablewright(here, &format!("sim odd.build --vectors 2 --waves {place}"));
+        assert_eq!(refused.status.code(), Some(2));
+    }
+
+    // Another model in the build is not what its Verilog was made from.
+    let model = here.join("odd.build/model.safetensors");
+    let mut bytes = fs::read(&model).unwrap();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    fs::write(&model, bytes).unwrap();
+    let refused = tablewright(here, "sim odd.build");
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("not the model that the build was made from"));
 }

@@ -4,6 +4,10 @@ use tablewright_model::{Encoder, Metric, subspace};
 
 use crate::format::{Bounds, Format};
 
+/// Bits that a prototype may have beyond the values it is compared with. One that lies still further out, four times
+/// beyond the widest input, is moved in to that border: it is nearest to hardly anything.
+const PROTOTYPE_EXTRA_BITS: u32 = 2;
+
 /// An encoder over a whole input vector: one code per subspace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IntEncoder {
@@ -93,11 +97,12 @@ impl IntEncoder {
                 }
             }
             Encoder::Nearest { prototypes, metric } => {
-                // A prototype outside the input's bounds is clamped: it stays at the border it lay behind.
-                let raw: Vec<i64> = prototypes
-                    .iter()
-                    .map(|&p| ((f64::from(p) * scale).round() as i64).clamp(bounds.low, bounds.high))
-                    .collect();
+                let raw: Vec<i64> =
+                    prototypes.iter().map(|&p| (f64::from(p) * scale).round() as i64).collect();
+                let needed = Bounds::of(raw.iter().copied()).unwrap_or(Bounds::point(0)).signed_width();
+                let width = width.max(needed.min(width + PROTOTYPE_EXTRA_BITS));
+                let limits = Format::signed(width, 0).bounds();
+                let raw = raw.iter().map(|p| *p.clamp(&limits.low, &limits.high)).collect();
                 // Subspace 0 is never narrower than another.
                 let terms = subspace(features, subspaces, 0).len().next_power_of_two().ilog2();
                 let term_width = match metric {

@@ -81,7 +81,8 @@ impl Builder {
     fn narrow(&mut self, name: &str, x: NodeId, width: u32, max_frac: i32) -> NodeId {
         let value = self.value(x);
         let needed = value.bounds.signed_width();
-        let shift = needed.saturating_sub(width).max((value.format.frac - max_frac).max(0) as u32);
+        let shift =
+            needed.saturating_sub(width).max(value.format.frac.saturating_sub(max_frac).max(0) as u32);
         if shift == 0 && value.format.width + u32::from(!value.format.signed) <= width {
             return x;
         }

@@ -8,8 +8,9 @@ use crate::format::{Bounds, frac_for, to_raw};
 /// nothing from a scale far below the rounding error of the coarsest one, and would widen every accumulator.
 const FRAC_SPREAD: i32 = 3;
 
-/// Entries below 2^−40 are nothing next to any activation; a finer scale would only lengthen the alignment shifts.
-const MAX_FRAC: i32 = 40;
+/// Entries below 2^−24 are nothing next to any activation, and with the file format's limit of 2^20 on entries every sum
+/// stays far within 63 bits.
+const MAX_FRAC: i32 = 24;
 
 /// Fraction bits a bias that could not be folded keeps beyond the table's own.
 const BIAS_EXTRA_FRAC: u32 = 2;
@@ -45,13 +46,16 @@ impl IntTable {
         let magnitude = |c: usize, table: &Array3<f64>| {
             table.index_axis(ndarray::Axis(0), c).iter().fold(0.0_f64, |m, v| m.max(v.abs()))
         };
+        let bias = bias.filter(|b| b.iter().any(|v| *v != 0.0));
+        // Where all entries are zero the bias is all there is.
+        let largest_bias = bias.iter().flat_map(|b| b.iter()).fold(0.0_f64, |m, v| m.max(f64::from(v.abs())));
+        let of_bias = frac_for(largest_bias, bits).map_or(0, |f| f.min(MAX_FRAC));
         let wanted: Vec<Option<i32>> =
             (0..subspaces).map(|c| frac_for(magnitude(c, &float), bits).map(|f| f.min(MAX_FRAC))).collect();
-        let coarsest = wanted.iter().flatten().copied().min().unwrap_or(0);
+        let coarsest = wanted.iter().flatten().copied().min().unwrap_or(of_bias);
         let fracs: Vec<i32> =
             wanted.iter().map(|f| f.map_or(coarsest, |f| f.min(coarsest + FRAC_SPREAD))).collect();
 
-        let bias = bias.filter(|b| b.iter().any(|v| *v != 0.0));
         let folded_into = bias.and_then(|bias| {
             (0..subspaces).find(|&c| {
                 let moved = float.index_axis(ndarray::Axis(0), c);
@@ -163,6 +167,8 @@ mod tests {
     fn an_empty_subspace_costs_nothing() {
         let t = IntTable::quantise(&arr3(&[[[0.0], [0.0]], [[0.5], [0.25]]]).view(), None, 4);
         assert_eq!(t.bounds.low, 4 >> 1);
+        let constant = IntTable::quantise(&arr3(&[[[0.0], [0.0]]]).view(), Some(&arr1(&[0.3])), 4);
+        assert_eq!((constant.entries[0], constant.frac), (5, 4), "0.3 is 5/16");
         let zero = IntTable::quantise(&arr3(&[[[0.0], [0.0]]]).view(), None, 4);
         assert_eq!((zero.frac, zero.bounds), (0, Bounds::point(0)));
     }

@@ -9,6 +9,9 @@ use crate::format::{Bounds, Format};
 /// Index bits of the reciprocal and reciprocal-square-root tables.
 const INDEX_BITS: u32 = 8;
 
+/// Largest eps in the unit of V, 2^61.
+const EPS_MAX: f64 = (1_u64 << 61) as f64;
+
 /// Layer normalisation over D lanes, without an affine part.
 ///
 /// ```text
@@ -35,7 +38,7 @@ pub struct NormUnit {
 impl NormUnit {
     /// Bits that a layer normalisation's input may have at most, so that V stays within 63 bits for 128 lanes.
     pub const MAX_INPUT_WIDTH: u32 = 16;
-    /// Fraction bits that its input may have at most, so that eps stays within 63 bits.
+    /// Fraction bits that its input may have at most: a finer input has no meaning next to eps.
     pub const MAX_INPUT_FRAC: i32 = 18;
 
     /// The unit for `lanes` inputs of `format` within `bounds`, and the format and bounds of its result, at most
@@ -46,7 +49,9 @@ impl NormUnit {
         let reach = (bounds.high - bounds.low) as u64;
         // D·x and Σx each have log2 D bits more than x, their difference one more.
         let centred_width = format.width + lanes.next_power_of_two().ilog2() + 1;
-        let eps = (eps * (d * d * d) as f64 * f64::from(2 * format.frac).exp2()).round().max(1.0) as u64;
+        // Where eps is beyond 2^61 the result is next to nothing, and a larger one would not fit V.
+        let eps =
+            (eps * (d * d * d) as f64 * f64::from(2 * format.frac).exp2()).round().clamp(1.0, EPS_MAX) as u64;
         let variance = lanes as u64 * (lanes as u64 * reach / 2).pow(2)
             + lanes as u64 * lanes as u64 * reach.max(1)
             + eps;

@@ -73,24 +73,26 @@ pub fn write_build(
     origin: &Origin<'_>,
 ) -> Result<Manifest, Error> {
     let root = out.root();
-    let occupied = root.exists() && std::fs::read_dir(root).map_or(true, |mut d| d.next().is_some());
-    if occupied && read_manifest(root).is_err() {
-        return Err(Error::InTheWay(root.display().to_string()));
+    if root.file_name().is_none() {
+        return Err(Error::NoName(root.display().to_string()));
     }
+    replaceable(root)?;
     let parent = match root.parent() {
         Some(p) if !p.as_os_str().is_empty() => p.to_path_buf(),
         _ => PathBuf::from("."),
     };
     std::fs::create_dir_all(&parent).map_err(failed(&parent))?;
+    // Holds the new build until it has its name, then the old one until it is deleted.
     let beside = tempfile::Builder::new()
         .prefix(".tablewright-build-")
         .tempdir_in(&parent)
         .map_err(failed(&parent))?;
+    let (new, old) = (beside.path().join("new"), beside.path().join("old"));
 
     let mut hashes = BTreeMap::new();
     let texts = files.iter().map(|(path, text)| (path.as_str(), text.as_bytes()));
     for (path, bytes) in texts.chain([("model.safetensors", origin.model_bytes)]) {
-        let to = beside.path().join(path);
+        let to = new.join(path);
         if let Some(folder) = to.parent() {
             std::fs::create_dir_all(folder).map_err(failed(folder))?;
         }
@@ -107,29 +109,45 @@ pub fn write_build(
         interval_cycles: origin.cycles.1,
         files: hashes,
     };
-    let path = beside.path().join("manifest.json");
+    let path = new.join("manifest.json");
     let mut text = serde_json::to_string_pretty(&manifest)
         .map_err(|e| Error::Manifest { path: path.display().to_string(), problem: e.to_string() })?;
     text.push('\n');
     std::fs::write(&path, text).map_err(failed(&path))?;
 
+    // Whatever stands there is looked at again: writing took a while.
+    replaceable(root)?;
     if root.exists() {
-        std::fs::remove_dir_all(root).map_err(failed(root))?;
+        std::fs::rename(root, &old).map_err(failed(root))?;
     }
-    std::fs::rename(beside.path(), root).map_err(failed(root))?;
-    // The folder has its final name now and nothing to clean up.
-    let _ = beside.keep();
-    make_readable(root);
+    if let Err(source) = std::fs::rename(&new, root) {
+        // The earlier build gets its name back; should that fail too, the first error says more.
+        let _ = std::fs::rename(&old, root);
+        return Err(failed(root)(source));
+    }
     Ok(manifest)
 }
 
-/// A temporary folder is private; the build is not.
-fn make_readable(root: &Path) {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        // Without the right to change it the folder stays private: an inconvenience, no error.
-        let _ = std::fs::set_permissions(root, std::fs::Permissions::from_mode(0o755));
+/// Nothing, an empty folder, or an earlier build.
+fn replaceable(root: &Path) -> Result<(), Error> {
+    let occupied = root.exists() && std::fs::read_dir(root).map_or(true, |mut d| d.next().is_some());
+    if occupied && read_manifest(root).is_err() {
+        return Err(Error::InTheWay(root.display().to_string()));
+    }
+    Ok(())
+}
+
+/// Whether the model in a build is the one it was made from.
+pub fn check_model(build: &BuildDir, manifest: &Manifest) -> Result<(), Error> {
+    let path = build.model();
+    let bytes = std::fs::read(&path).map_err(|source| Error::Io {
+        path: path.display().to_string(),
+        source,
+        remedy: "the build's model must be readable; build again",
+    })?;
+    match manifest.files.get("model.safetensors") {
+        Some(hash) if *hash == sha256(&bytes) => Ok(()),
+        _ => Err(Error::OtherModel(path.display().to_string())),
     }
 }
 

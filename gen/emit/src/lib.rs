@@ -16,7 +16,7 @@ use minijinja::{Value as Context, context};
 use tablewright_design::{Design, NodeId};
 use tablewright_plan::Plan;
 
-pub use build::{BuildDir, Origin, write_build};
+pub use build::{BuildDir, Origin, check_model, write_build};
 pub use image::{Image, hex, images};
 pub use manifest::{Manifest, read_manifest};
 pub use names::{Names, identifier};
@@ -50,9 +50,15 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
-    /// A folder that holds something else.
-    #[error("{0}: the folder exists and is no earlier build; choose another -o or remove it")]
+    /// A place that holds something else.
+    #[error("{0}: there is something already, and it is no earlier build; choose another -o or remove it")]
     InTheWay(String),
+    /// A path that ends in no name.
+    #[error("{0}: the path ends in no name that the build could get; give the path of a folder to make")]
+    NoName(String),
+    /// A build whose model was exchanged.
+    #[error("{0}: not the model that the build was made from (its hash is not the manifest's); build again")]
+    OtherModel(String),
     /// A fault of this program.
     #[error("template {0}: please report this as a bug")]
     Template(#[from] minijinja::Error),

@@ -12,6 +12,7 @@ const VERSION: u32 = 1;
 
 /// `manifest.json` of a build. Hashes, never dates or paths of a machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Manifest {
     /// Version of the build folder's layout.
     pub version: u32,

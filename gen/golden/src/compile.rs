@@ -122,7 +122,12 @@ impl<T: Int> Program<T> {
     pub(crate) fn run(&mut self, arch: impl Descend, window: &[u8]) {
         for (i, step) in self.steps.iter().enumerate() {
             let (before, rest) = self.values.split_at_mut(i);
-            let operands = [0, 1].map(|k| step.inputs.get(k).map_or(&[][..], |id| &before[id.0][..]));
+            // Spelled out: a closure would not be compiled for the vector instructions around it.
+            let operands: [&[T]; 2] = match step.inputs[..] {
+                [] => [&[], &[]],
+                [x] => [&before[x.0], &[]],
+                [x, other, ..] => [&before[x.0], &before[other.0]],
+            };
             step.run(arch, window, operands, &mut rest[0]);
         }
     }

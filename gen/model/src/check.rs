@@ -12,6 +12,9 @@ use crate::weights::Network;
 /// Bytes of the provenance's keys and texts together: it is read with the header, before anything is checked.
 pub(crate) const PROVENANCE_LIMIT: usize = 1 << 20;
 
+/// Magnitude of a table entry, bias or position at most, 2^20.
+const LARGEST_VALUE: f32 = 1_048_576.0;
+
 /// Bits of a byte address.
 const ADDRESS_BITS: usize = 64;
 
@@ -49,6 +52,7 @@ impl TableModel {
         kernel_limits(&specs)?;
         let views = layout::views_of_model(self);
         tensors(&layout::of_model(&self.network, &specs), &views)?;
+        magnitudes(&views)?;
         for (site, kernel) in self.kernels() {
             for (part, encoder) in kernel.encoders() {
                 splits(&site, part, encoder)?;
@@ -188,6 +192,27 @@ fn tensors(layout: &Layout, views: &Views<'_>) -> Result<(), Problem> {
                 name: name.clone(),
                 index: ndarray::Dimension::slice(&index).to_vec(),
                 value: *value,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// What is added up stays so small that every exact sum fits the hardware's 63 bits. Thresholds and prototypes are only
+/// compared, and may be as large as they like.
+fn magnitudes(views: &Views<'_>) -> Result<(), Problem> {
+    let added = |name: &str| matches!(name.rsplit('.').next(), Some("position" | "table" | "bias"));
+    for (name, view) in views {
+        let View::Real(array) = view else { continue };
+        if !added(name) {
+            continue;
+        }
+        if let Some((index, value)) = array.indexed_iter().find(|(_, v)| v.abs() > LARGEST_VALUE) {
+            return Err(Problem::TooLarge {
+                name: name.clone(),
+                index: ndarray::Dimension::slice(&index).to_vec(),
+                value: *value,
+                limit: LARGEST_VALUE,
             });
         }
     }

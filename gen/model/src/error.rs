@@ -235,6 +235,20 @@ pub enum Problem {
         /// The value.
         value: f32,
     },
+    /// A number that no activation can be.
+    #[error(
+        "tensor `{name}` has {value} at {index:?}; entries, biases and positions must lie within ±{limit}"
+    )]
+    TooLarge {
+        /// The tensor.
+        name: String,
+        /// Where in it.
+        index: Vec<usize>,
+        /// The value.
+        value: f32,
+        /// The largest magnitude.
+        limit: f32,
+    },
     /// A tree level looks at a feature of another subspace.
     #[error(
         "tensor `{name}` has feature {feature} at {index:?}, but subspace {subspace} owns the features {first} to {last}"

@@ -298,6 +298,9 @@ fn tensors() {
     messages.raw("NaN", |raw| {
         raw.poke("embed.table", 9, f32::NAN.to_le_bytes());
     });
+    messages.raw("a bias beyond any activation", |raw| {
+        raw.poke("embed.bias", 1, 1e18_f32.to_le_bytes());
+    });
     messages.raw("infinity", |raw| {
         raw.poke("layers.1.score.left.threshold", 5, f32::NEG_INFINITY.to_le_bytes());
     });

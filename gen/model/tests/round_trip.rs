@@ -82,7 +82,7 @@ fn odd_values_survive() {
     model.network.norm_eps = 1.000_000_000_000_1e-6;
     model.position[[0, 0]] = -0.0;
     model.position[[0, 1]] = f32::from_bits(1);
-    model.position[[0, 2]] = f32::MAX;
+    model.position[[0, 2]] = 1_048_576.0;
     model.embed.table.bias = None;
     model.layers[1].qkv.k.bias = None;
     model.provenance = BTreeMap::from([("\"quoted\"\n".into(), "Δ {} \\".into())]);

@@ -1,18 +1,18 @@
 //! `tablewright info`: what a file or build directory is.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use tablewright_design::{lower, passes};
+use tablewright_emit::read_manifest;
 use tablewright_model::{
     Form, InputConfig, KernelSpec, Network, NetworkConfig, TableModel, load_model, load_network,
 };
 use tablewright_trace::{TraceFormat, TraceInfo};
 
 use crate::failure::{Failure, Outcome};
-use crate::subject::{self, MANIFEST, Subject};
+use crate::subject::{self, Subject};
 use crate::ui::{Render, Ui, bits, count, grid, pairs};
 
 /// Say what a trace, a model, a network or a build directory is and holds
@@ -248,11 +248,8 @@ struct AboutBuild {
 
 impl AboutBuild {
     fn of(path: &Path) -> Result<Self, Failure> {
-        let file = path.join(MANIFEST);
-        let text =
-            fs::read_to_string(&file).map_err(|reason| Failure::Read { path: file.clone(), reason })?;
-        let manifest = serde_json::from_str(&text)
-            .map_err(|reason| Failure::Manifest { path: file, reason: reason.to_string() })?;
+        let manifest = serde_json::to_value(read_manifest(path)?)
+            .map_err(|reason| Failure::Print(std::io::Error::other(reason)))?;
         Ok(Self { what: "build", directory: path.display().to_string(), manifest })
     }
 }

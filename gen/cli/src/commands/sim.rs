@@ -9,7 +9,8 @@ use tablewright_verif::{Cosim, ImageFault, Mismatch, Report, check_images, simul
 
 use crate::built::Built;
 use crate::failure::{Failure, Outcome};
-use crate::subject;
+use crate::outfile::check_place;
+use crate::subject::{self, MANIFEST};
 use crate::ui::{Render, Ui, Unit, count, pairs};
 
 /// Simulate a build and compare every kernel with the golden model, bit for bit and cycle for cycle
@@ -47,6 +48,11 @@ fn probability(text: &str) -> Result<f64, String> {
 
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
     let built = Built::open(&args.build_dir)?;
+    if let Some(waves) = &args.waves {
+        let (model, manifest) = (built.dir.model(), args.build_dir.join(MANIFEST));
+        let trace = args.trace.as_deref().unwrap_or(&model);
+        check_place(waves, &[&model, &manifest, trace])?;
+    }
     let traced = match &args.trace {
         Some(path) => windows_of(path, &built, args.vectors, ui)?,
         None => Vec::new(),

@@ -88,7 +88,18 @@ fn reads_all_rows(op: &Op, i: usize) -> bool {
         Op::Transpose | Op::SumRows => true,
         // Keys of all tokens for each query, columns of V for each row of weights.
         Op::Scores { .. } | Op::Mix { .. } => i == 1,
-        _ => false,
+        Op::Window { .. }
+        | Op::Encode { .. }
+        | Op::Lookup { .. }
+        | Op::Position { .. }
+        | Op::Requantise { .. }
+        | Op::Norm { .. }
+        | Op::Softmax { .. }
+        | Op::Residual { .. }
+        | Op::Gelu { .. }
+        | Op::Relu
+        | Op::Select { .. }
+        | Op::Threshold { .. } => false,
     }
 }
 
