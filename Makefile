@@ -14,14 +14,15 @@ BUILD   ?= build/demo
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
-setup: ## install what is missing: Verilator, Icarus Verilog, Yosys, and numpy and safetensors in .venv
+setup: ## install what is missing: Verilator, Icarus Verilog, Yosys
 	@scripts/setup
 
 demo: setup ## a trained model to Verilog, proved and estimated
 	@$(CARGO) build --quiet --release -p tablewright
 	@scripts/demo $(TW) $(MODEL) $(TRACE) $(BUILD)
 
-test: setup ## every test
+test: ## every test
+	@scripts/setup --python
 	@PYTHON=$(abspath $(PYTHON)) scripts/test
 
 lint: ## rustfmt and clippy, warnings as errors
@@ -37,7 +38,7 @@ shapes: setup ## long: 200 random shapes, each linted, simulated and compared
 trainer: ## the training program; compiles an ML framework for minutes
 	$(CARGO) build --release -p tablewright-train
 
-zoo: trainer ## train the shipped models again; the same bytes come out
+zoo: trainer ## train the shipped models again
 	@$(CARGO) build --quiet --release -p tablewright
 	@scripts/zoo $(TW)
 

@@ -24,7 +24,7 @@ impl Random {
 }
 
 /// `count` windows of history × segments integers: all zeros, all ones, alternating, one-hot rows; then those of
-/// `traced`, then random ones of which half differ from the one before in a single access.
+/// `traced`, then random ones, half of them walks through memory.
 pub fn windows(design: &Design, count: usize, traced: &[Vec<u8>], seed: u64) -> Vec<Vec<u8>> {
     let (history, segments) = (design.network.history, design.network.segments);
     let top = ((1_u32 << design.input.segment_bits) - 1) as u8;
@@ -42,23 +42,64 @@ pub fn windows(design: &Design, count: usize, traced: &[Vec<u8>], seed: u64) -> 
     all.extend(traced.iter().take(count - all.len()).cloned());
     let mut random = Random::new(seed);
     while all.len() < count {
-        let mut next: Vec<u8> = (0..history * segments).map(|_| random.word() as u8 & top).collect();
-        if let Some(last) = all.last().filter(|_| random.word().is_multiple_of(2)) {
-            let kept = (history - 1) * segments;
-            next[..kept].copy_from_slice(&last[segments..]);
-        }
+        let next = if random.word().is_multiple_of(2) {
+            (0..history * segments).map(|_| random.word() as u8 & top).collect()
+        } else {
+            stream(&mut random, history, segments, design.input.segment_bits)
+        };
         all.push(next);
     }
     all
 }
 
-/// The vectors of the testbench: `count` windows and the golden model's bitmaps.
-pub fn testbench(design: &Design, count: usize, seed: u64) -> Vectors {
+/// A window of a program that walks: a random block, then steps of a stride with some noise.
+fn stream(random: &mut Random, history: usize, segments: usize, segment_bits: u32) -> Vec<u8> {
+    let mut block = u64::from(random.word()) << 20 | u64::from(random.word());
+    let stride = u64::from(random.word() % 8).wrapping_sub(3);
+    let top = (1_u64 << segment_bits) - 1;
+    let mut window = Vec::with_capacity(history * segments);
+    for _ in 0..history {
+        block = block.wrapping_add(stride).wrapping_add(u64::from(random.word().is_multiple_of(4)));
+        window.extend(
+            (0..segments as u32).map(|s| (block.checked_shr(s * segment_bits).unwrap_or(0) & top) as u8),
+        );
+    }
+    window
+}
+
+/// Candidates for each vector of the testbench.
+const CANDIDATES: usize = 32;
+
+/// Those of many windows that make a testbench worth running: each with a bitmap that no earlier one had, as long as there
+/// are such; then others. The order is kept.
+fn telling(
+    design: &Design,
+    golden: &mut Golden,
+    count: usize,
+    traced: &[Vec<u8>],
+    seed: u64,
+) -> Vec<Vec<u8>> {
+    let candidates = windows(design, count * CANDIDATES, traced, seed);
+    let last = tablewright_design::NodeId(design.nodes.len() - 1);
+    let mut seen = std::collections::HashSet::new();
+    let (fresh, known): (Vec<_>, Vec<_>) = candidates.into_iter().partition(|window| {
+        golden.run(window);
+        seen.insert(golden.value(last))
+    });
+    // Neighbours differ where they can, so that a lost or doubled bitmap shows.
+    let mut chosen: Vec<Vec<u8>> = fresh.into_iter().take(count).collect();
+    let missing = count - chosen.len();
+    chosen.extend(known.into_iter().take(missing));
+    chosen
+}
+
+/// The vectors of the testbench: `count` windows, of those of a trace where there are some, and the golden model's bitmaps.
+pub fn testbench(design: &Design, count: usize, traced: &[Vec<u8>], seed: u64) -> Vectors {
     let mut golden = Golden::new(design);
     let (in_width, out_width) = stream_widths(design);
     let last = tablewright_design::NodeId(design.nodes.len() - 1);
     let (mut inputs, mut bitmaps) = (String::new(), String::new());
-    for window in windows(design, count, &[], seed) {
+    for window in telling(design, &mut golden, count, traced, seed) {
         golden.run(&window);
         let values: Vec<i64> = window.iter().map(|&v| i64::from(v)).collect();
         inputs.push_str(&padded(&hex(&values, design.input.segment_bits), in_width));

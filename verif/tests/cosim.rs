@@ -120,7 +120,7 @@ fn wrong_time_is_found() {
 fn flipped_bits_are_found() {
     let build = Build::random(&small(), spec(EncoderKind::Tree, 4, 2, 8), 10);
     assert!(matches!(build.design.nodes[2].op, Op::Lookup { .. }));
-    let image = build.dir.mem().join("embed_bank1.hex");
+    let image = build.dir.mem().join("tw_random_10_embed_bank1.hex");
     let text = std::fs::read_to_string(&image).unwrap();
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
     let flip = |c: char| char::from_digit(c.to_digit(16).unwrap() ^ 4, 16).unwrap();
@@ -130,7 +130,7 @@ fn flipped_bits_are_found() {
 
     let (fault, count) = tablewright_verif::check_images(&build.dir, &build.design);
     let fault = fault.unwrap();
-    assert_eq!((count, fault.file.as_str(), fault.line), (1, "rtl/mem/embed_bank1.hex", 3));
+    assert_eq!((count, fault.file.as_str(), fault.line), (1, "rtl/mem/tw_random_10_embed_bank1.hex", 3));
     assert!(fault.problem.starts_with("subspace 1, code 2, output 0: is "), "{}", fault.problem);
     let report = build.simulate(60, 0.0);
     assert!(!report.passed());

@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use tablewright_model::{FileKind, TableModel, load_model, sniff};
-use tablewright_trace::{CacheConfig, Trace, TraceFormat, TraceKind};
+use tablewright_trace::{CacheConfig, Dataset, DatasetOptions, Rows, Trace, TraceFormat, TraceKind};
 
 use crate::failure::Failure;
 use crate::ui::{Ui, Unit};
@@ -101,4 +101,17 @@ pub(crate) fn trace(path: &Path, ui: &Ui) -> Result<Trace, Failure> {
     drop(bar);
     ui.detail(format_args!("{}: {} accesses reach the predictor", path.display(), trace.accesses.len()));
     Ok(trace)
+}
+
+/// At most `wanted` windows of a trace for a model, spread evenly over it.
+pub(crate) fn windows(
+    path: &Path,
+    model: &TableModel,
+    wanted: usize,
+    ui: &Ui,
+) -> Result<Vec<Vec<u8>>, Failure> {
+    let trace = trace(path, ui)?;
+    let options = DatasetOptions { rows: Rows::All, max_rows: Some(wanted), ..DatasetOptions::default() };
+    let dataset = Dataset::from_trace_with(&trace, &model.network, &model.input, &options)?;
+    Ok(dataset.windows.outer_iter().map(|w| w.iter().copied().collect()).collect())
 }

@@ -83,12 +83,12 @@ fn a_model_from_python_becomes_hardware() {
     assert_eq!(manifest("odd.build"), manifest("again.build"));
 
     // One bit of one image.
-    let image = here.join("odd.build/rtl/mem/embed_bank0.hex");
+    let image = here.join("odd.build/rtl/mem/tw_example_embed_bank0.hex");
     let text = fs::read_to_string(&image).unwrap();
     let digit = text.chars().next().unwrap().to_digit(16).unwrap() ^ 1;
     fs::write(&image, format!("{digit:x}{}", &text[1..])).unwrap();
     let bad = json(here, "sim odd.build --vectors 300", 1);
-    assert_eq!(bad["image_fault"]["file"], "rtl/mem/embed_bank0.hex");
+    assert_eq!(bad["image_fault"]["file"], "rtl/mem/tw_example_embed_bank0.hex");
     assert_eq!(bad["image_fault"]["kernel"], "embed");
     assert_eq!(bad["first"]["kernel"], "embed");
     assert!(bad["mismatches"].as_u64().unwrap() > 0);

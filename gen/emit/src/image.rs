@@ -4,6 +4,8 @@ use std::fmt::Write;
 
 use tablewright_design::{Design, IntEncoderKind, Node, Op};
 
+use crate::names::Names;
+
 /// The contents of one memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Image {
@@ -84,12 +86,13 @@ pub fn hex(values: &[i64], bits: u32) -> String {
 
 /// All memories of a design.
 pub fn images(design: &Design) -> Vec<Image> {
-    design.nodes.iter().flat_map(of_node).collect()
+    let names = Names::new(&design.name);
+    design.nodes.iter().flat_map(|node| of_node(&names.node(&node.name), node)).collect()
 }
 
-fn of_node(node: &Node) -> Vec<Image> {
+fn of_node(stem: &str, node: &Node) -> Vec<Image> {
     let image = |suffix: &str, word_is: &str, lane_is, lane_bits, lanes, signed, values| Image {
-        file: format!("{}_{suffix}.hex", node.name),
+        file: format!("{stem}_{suffix}.hex"),
         node: node.name.clone(),
         word_is: word_is.to_owned(),
         lane_is,

@@ -64,7 +64,7 @@ pub(crate) fn stage(design: &Design, plan: &Plan, names: &Names, node: &Node, ti
         ports: ports("in", &input(0).name, &node.name),
     };
     let in_width = || input(0).value.format.width.to_string();
-    let file = |suffix: &str| format!("{{`TW_MEM, \"{}_{suffix}.hex\"}}", node.name);
+    let file = |suffix: &str| format!("{{`TW_MEM, \"{}_{suffix}.hex\"}}", names.node(&node.name));
     match &node.op {
         Op::Window { lead } => text.instances.push(Instance {
             module: "tw_window".to_owned(),
@@ -92,7 +92,7 @@ pub(crate) fn stage(design: &Design, plan: &Plan, names: &Names, node: &Node, ti
         Op::Encode { encoder, groups } => {
             let module = names.node(&node.name);
             text.instances.push(unary(&module, vec![]));
-            text.generated = Some(encoder_module(module, node, input(0), encoder, *groups));
+            text.generated = Some(encoder_module(module, input(0), encoder, *groups));
         }
         Op::Lookup { table } => {
             let module = names.node(&node.name);
@@ -345,7 +345,7 @@ fn table_module(module: String, node: &Node, table: &IntTable) -> Generated {
     }
     let sum_width = node.value.format.width;
     let banks: Vec<Bank> = (0..table.subspaces)
-        .map(|c| Bank { file: format!("{}_bank{c}.hex", node.name), shift: table.shifts[c] })
+        .map(|c| Bank { file: format!("{module}_bank{c}.hex"), shift: table.shifts[c] })
         .collect();
     let mut level: Vec<String> =
         (0..table.subspaces + usize::from(table.bias.is_some())).map(|i| format!("n0_{i}")).collect();
@@ -389,13 +389,7 @@ fn table_module(module: String, node: &Node, table: &IntTable) -> Generated {
     Generated { module, template: "table.v.j2", context }
 }
 
-fn encoder_module(
-    module: String,
-    node: &Node,
-    input: &Node,
-    encoder: &IntEncoder,
-    groups: usize,
-) -> Generated {
+fn encoder_module(module: String, input: &Node, encoder: &IntEncoder, groups: usize) -> Generated {
     #[derive(Serialize)]
     struct Level {
         feature: usize,
@@ -453,7 +447,7 @@ fn encoder_module(
                 IntEncoderKind::Nearest { .. } => {
                     used.fill(true);
                     one.features = encoder.range(c).len();
-                    one.file = format!("{}_prototypes{c}.hex", node.name);
+                    one.file = format!("{module}_prototypes{c}.hex");
                     one.vector =
                         encoder.range(c).rev().map(|f| feature(group, f)).collect::<Vec<_>>().join(", ");
                 }

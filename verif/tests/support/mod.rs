@@ -31,7 +31,7 @@ impl Build {
         let plan = Plan::serial(&design);
         let folder = tempfile::tempdir().unwrap();
         let dir = BuildDir::new(folder.path().join("build"));
-        let files = files(&design, &plan, &vectors::testbench(&design, 12, 5)).unwrap();
+        let files = files(&design, &plan, &vectors::testbench(&design, 12, &[], 5)).unwrap();
         let origin = Origin {
             model: &design.name,
             model_bytes: &[],

@@ -15,14 +15,15 @@ use crate::ui::{Render, Ui, bits, count, pairs};
 
 /// Windows of the self-checking testbench.
 const TESTBENCH_WINDOWS: usize = 64;
+/// Windows of a trace that they are chosen from.
+const TESTBENCH_CANDIDATES: usize = 1000;
 /// Their seed.
 const TESTBENCH_SEED: u64 = 1;
 
 /// Turn a model into Verilog, table images, a testbench and a manifest
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Example:\n  tablewright build models/zoo/libquantum_shor-dart-s.safetensors -o shor.build"
-)]
+#[command(after_help = "Examples:\n  tablewright build models/zoo/mcfns-dart-s.safetensors -o mcf.build\n  \
+    tablewright build app.safetensors -o app.build --trace app.champsimtrace.xz")]
 pub(crate) struct Args {
     /// Table model (safetensors)
     pub(crate) model: PathBuf,
@@ -32,6 +33,9 @@ pub(crate) struct Args {
     /// What the hardware is made for, for the estimate; see `tablewright estimate --help`
     #[arg(long, value_name = "NAME", default_value = tablewright_fpga::DEFAULT)]
     pub(crate) target: String,
+    /// Take the testbench's windows from this trace; without it they are made up, and a trained model may predict little
+    #[arg(long)]
+    pub(crate) trace: Option<PathBuf>,
     /// Build the graph as lowered, without any optimisation pass
     #[arg(long)]
     pub(crate) no_passes: bool,
@@ -47,7 +51,12 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
         design.nodes.len(),
         design.words_per_inference()
     ));
-    let files = files(&design, &plan, &vectors::testbench(&design, TESTBENCH_WINDOWS, TESTBENCH_SEED))?;
+    let traced = match &args.trace {
+        Some(path) => subject::windows(path, &model, TESTBENCH_CANDIDATES, ui)?,
+        None => Vec::new(),
+    };
+    let vectors = vectors::testbench(&design, TESTBENCH_WINDOWS, &traced, TESTBENCH_SEED);
+    let files = files(&design, &plan, &vectors)?;
     let origin = Origin {
         model: &model.name,
         model_bytes: &model_to_bytes(&model)?,

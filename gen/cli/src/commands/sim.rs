@@ -1,10 +1,9 @@
 //! `tablewright sim`: the Verilog of a build against its golden model.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::builder::RangedU64ValueParser;
 use serde::Serialize;
-use tablewright_trace::{Dataset, DatasetOptions, Rows};
 use tablewright_verif::{Cosim, ImageFault, Mismatch, Report, check_images, simulate, vectors};
 
 use crate::built::Built;
@@ -23,7 +22,7 @@ pub(crate) struct Args {
     /// What `tablewright build` wrote
     pub(crate) build_dir: PathBuf,
     /// Windows to simulate
-    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = RangedU64ValueParser::<usize>::new().range(1..=1_000_000))]
     pub(crate) vectors: usize,
     /// Take windows from this trace; without it they are random, beside a few corner cases
     #[arg(long)]
@@ -54,7 +53,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
         check_place(waves, &[&model, &manifest, trace])?;
     }
     let traced = match &args.trace {
-        Some(path) => windows_of(path, &built, args.vectors, ui)?,
+        Some(path) => subject::windows(path, &built.model, args.vectors, ui)?,
         None => Vec::new(),
     };
     let (image_fault, faulty_images) = check_images(&built.dir, &built.design);
@@ -83,14 +82,6 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
         report,
     })?;
     Ok(if passed { Outcome::Done } else { Outcome::CheckFailed })
-}
-
-/// Windows of a trace, spread evenly over it.
-fn windows_of(path: &Path, built: &Built, wanted: usize, ui: &Ui) -> Result<Vec<Vec<u8>>, Failure> {
-    let trace = subject::trace(path, ui)?;
-    let options = DatasetOptions { rows: Rows::All, max_rows: Some(wanted), ..DatasetOptions::default() };
-    let dataset = Dataset::from_trace_with(&trace, &built.model.network, &built.model.input, &options)?;
-    Ok(dataset.windows.outer_iter().map(|w| w.iter().copied().collect()).collect())
 }
 
 #[derive(Debug, Serialize)]
