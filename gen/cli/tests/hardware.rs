@@ -28,7 +28,7 @@ fn json(folder: &Path, call: &str, status: i32) -> Value {
     serde_json::from_str(&text).unwrap()
 }
 
-/// The Python that has numpy and safetensors (`make setup` makes one), or none.
+/// The Python that has numpy and safetensors (`scripts/setup --python` makes one), or none.
 fn python() -> Option<PathBuf> {
     let python = std::env::var_os("PYTHON").map_or_else(|| PathBuf::from("python3"), PathBuf::from);
     let ready = Command::new(&python).args(["-c", "import numpy, safetensors"]).output();
@@ -44,7 +44,7 @@ fn tools() -> bool {
 fn a_model_from_python_becomes_hardware() {
     let Some(python) = python().filter(|_| tools()) else {
         println!(
-            "skipped: numpy and safetensors in Python, verilator, iverilog and yosys are needed; run `make setup`"
+            "skipped: numpy and safetensors in Python, verilator, iverilog and yosys are needed; run `scripts/setup --python`"
         );
         return;
     };
