@@ -65,6 +65,7 @@ fn smallest_and_widest_entries_match() {
     let network = NetworkConfig {
         history: 1,
         segments: 1,
+        positions: tablewright_model::Positions::Absolute,
         pool: Pool::Last,
         dim: 4,
         heads: 1,

@@ -158,7 +158,7 @@ impl Config {
 
     /// The first field outside its limits: where it stands, and the sentence about it.
     fn violation(&self) -> Option<(Vec<String>, String)> {
-        let mut limits = self.network.violations();
+        let mut limits = self.network.violations(tablewright_model::Purpose::Tables);
         limits.extend(self.input.violations(self.network.segments));
         if let Some(sentence) = limits.into_iter().next() {
             // Each begins with its field, `network.dim is …`.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::error::{Error, Problem};
 use crate::kernels::Site;
 use crate::layout::{self, Layout, View, Views};
-use crate::network::{InputConfig, NetworkConfig};
+use crate::network::{InputConfig, NetworkConfig, Purpose};
 use crate::table::{Encoder, EncoderKind, KernelSpec, TableModel, subspace};
 use crate::weights::Network;
 
@@ -30,7 +30,7 @@ impl TableModel {
 
     /// [`Self::check`] without the name of what is checked.
     pub(crate) fn problem(&self) -> Result<(), Problem> {
-        basics(&self.name, &self.network, &self.input, &self.provenance)?;
+        basics(&self.name, (&self.network, Purpose::Tables), &self.input, &self.provenance)?;
         model_fields(self.threshold, self.activation_bits)?;
         if self.layers.len() != self.network.layers {
             return Err(Problem::Layers { expected: self.network.layers, found: self.layers.len() });
@@ -70,7 +70,7 @@ impl Network {
 
     /// [`Self::check`] without the name of what is checked.
     pub(crate) fn problem(&self) -> Result<(), Problem> {
-        basics(&self.name, &self.config, &self.input, &self.provenance)?;
+        basics(&self.name, (&self.config, Purpose::Network), &self.input, &self.provenance)?;
         if self.layers.len() != self.config.layers {
             return Err(Problem::Layers { expected: self.config.layers, found: self.layers.len() });
         }
@@ -93,7 +93,7 @@ fn limits(bad: Vec<String>) -> Result<(), Problem> {
 /// Limits of what models and networks have in common.
 pub(crate) fn basics(
     name: &str,
-    network: &NetworkConfig,
+    (network, purpose): (&NetworkConfig, Purpose),
     input: &InputConfig,
     provenance: &BTreeMap<String, String>,
 ) -> Result<(), Problem> {
@@ -105,7 +105,7 @@ pub(crate) fn basics(
             "name is {name:?}, it must be 1 to 64 lower case letters, digits, `_` and `-`, a letter first"
         ));
     }
-    bad.extend(network.violations());
+    bad.extend(network.violations(purpose));
     bad.extend(input.violations(network.segments));
     let text: usize = provenance.iter().map(|(key, value)| key.len() + value.len()).sum();
     if text > PROVENANCE_LIMIT {

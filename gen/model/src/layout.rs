@@ -107,8 +107,7 @@ pub(crate) fn of_model(network: &NetworkConfig, kernels: &[(Site, KernelSpec)]) 
             }
         }
     }
-    let shape = [network.tokens(), network.dim];
-    real(&mut layout, "position".into(), &shape, false);
+    real(&mut layout, "position".into(), &network.position_shape(), false);
     layout
 }
 
@@ -141,7 +140,7 @@ pub(crate) fn of_network(config: &NetworkConfig) -> Layout {
     if config.pool == Pool::Cls {
         real(&mut layout, "cls".into(), &[dim], false);
     }
-    real(&mut layout, "pos".into(), &[config.tokens(), dim], false);
+    real(&mut layout, "pos".into(), &config.position_shape(), false);
     layout
 }
 

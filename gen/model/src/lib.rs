@@ -25,7 +25,7 @@ pub use file::{
     network_to_bytes, save_model, save_network, sniff,
 };
 pub use kernels::{Form, KernelRef, Site};
-pub use network::{Activation, AttentionActivation, InputConfig, NetworkConfig, Pool};
+pub use network::{Activation, AttentionActivation, InputConfig, NetworkConfig, Pool, Positions, Purpose};
 pub use table::{
     Encoder, EncoderKind, KernelSpec, Layer, Linear, Metric, Pair, Qkv, Table, TableModel, subspace,
 };

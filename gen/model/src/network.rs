@@ -14,6 +14,29 @@ pub enum Pool {
     Mean,
 }
 
+/// How the attention knows which access came when.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Positions {
+    /// A learned vector for each position is added to the embedded tokens, `[tokens, dim]`. The reference network; an
+    /// access has another key and value at each place of the window, so all are computed anew for every window.
+    #[default]
+    Absolute,
+    /// A learned number for each head and age is added to the scores, `[heads, tokens]`, oldest token first. Key and
+    /// value of an access depend on that access alone and are computed once, when it arrives: the streaming variant.
+    /// Needs one layer and [`Pool::Last`], so that the newest token's query is the only one.
+    Relative,
+}
+
+/// What a configuration is wanted for; limits differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// A float network, perhaps a teacher that never becomes hardware.
+    Network,
+    /// A table model.
+    Tables,
+}
+
 /// What turns attention scores into weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -44,7 +67,7 @@ pub enum Activation {
 /// ```
 ///
 /// `norm` is layer normalisation over `dim`. Attention has `heads` heads of `head_dim` each; scores are scaled by
-/// 1/√`head_dim`.
+/// 1/√`head_dim`. With [`Positions::Relative`] the position is added to the scores instead of the tokens.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NetworkConfig {
@@ -52,6 +75,9 @@ pub struct NetworkConfig {
     pub history: usize,
     /// Segments of one access, each an unsigned integer of [`InputConfig::segment_bits`] bits.
     pub segments: usize,
+    /// Where the order of the accesses enters; absolute if a file does not say.
+    #[serde(default)]
+    pub positions: Positions,
     /// Which token feeds the head; [`Pool::Cls`] puts one constant token in front of the history.
     pub pool: Pool,
     /// Width of the residual stream, D.
@@ -85,27 +111,54 @@ impl NetworkConfig {
         self.heads * self.head_dim
     }
 
+    /// Shape of the learned positions: `[tokens, dim]`, or `[heads, tokens]` when they are relative.
+    pub fn position_shape(&self) -> [usize; 2] {
+        match self.positions {
+            Positions::Absolute => [self.tokens(), self.dim],
+            Positions::Relative => [self.heads, self.tokens()],
+        }
+    }
+
     /// Every field outside its documented limit, as `field: value, limit`.
-    pub fn violations(&self) -> Vec<String> {
+    pub fn violations(&self, purpose: Purpose) -> Vec<String> {
         let mut bad = Vec::new();
         let mut range = |field: &str, value: usize, low: usize, high: usize| {
             if !(low..=high).contains(&value) {
                 bad.push(format!("network.{field} is {value}, allowed are {low} to {high}"));
             }
         };
+        let [dim, layers, heads, head_dim, hidden] = match purpose {
+            Purpose::Network => [512, 8, 16, 512, 2048],
+            Purpose::Tables => [128, 4, 8, 128, 512],
+        };
         range("history", self.history, 1, 64);
         range("segments", self.segments, 1, 16);
-        range("dim", self.dim, 4, 128);
-        range("layers", self.layers, 1, 4);
-        range("heads", self.heads, 1, 8);
-        range("head_dim", self.head_dim, 1, 128);
-        range("hidden", self.hidden, 1, 512);
+        range("dim", self.dim, 4, dim);
+        range("layers", self.layers, 1, layers);
+        range("heads", self.heads, 1, heads);
+        range("head_dim", self.head_dim, 1, head_dim);
+        range("hidden", self.hidden, 1, hidden);
         range("outputs", self.outputs, 2, 512);
         if !self.outputs.is_multiple_of(2) {
             bad.push(format!(
                 "network.outputs is {}, it must be even (half for each direction)",
                 self.outputs
             ));
+        }
+        if self.positions == Positions::Relative {
+            if self.pool != Pool::Last {
+                bad.push(
+                    "network.positions is relative, which needs network.pool last: the newest token's query is the only one"
+                        .to_owned(),
+                );
+            }
+            if self.layers != 1 {
+                bad.push(format!(
+                    "network.positions is relative and network.layers {}, it must be 1: keys and values of a second layer \
+                     would depend on the window again",
+                    self.layers
+                ));
+            }
         }
         if !(self.norm_eps.is_finite() && (1e-12..=1.0).contains(&self.norm_eps)) {
             bad.push(format!("network.norm_eps is {}, allowed are 1e-12 to 1", self.norm_eps));

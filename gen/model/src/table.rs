@@ -174,7 +174,8 @@ pub struct TableModel {
     pub activation_bits: u32,
     /// Over the `segments` of one access, each taken as integer / `2^segment_bits` → dim.
     pub embed: Linear,
-    /// `[tokens, dim]`, added to the embedded tokens; with a cls token, row 0 is the whole constant token.
+    /// `[tokens, dim]`, added to the embedded tokens; with a cls token, row 0 is the whole constant token. With relative
+    /// positions `[heads, tokens]`, added to the scores.
     pub position: Array2<f32>,
     /// The attention layers.
     pub layers: Vec<Layer>,

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use ndarray::{Array1, Array2, Array3};
 
 use crate::kernels::Site;
-use crate::network::{Activation, AttentionActivation, InputConfig, NetworkConfig, Pool};
+use crate::network::{Activation, AttentionActivation, InputConfig, NetworkConfig, Pool, Positions};
 use crate::table::{
     Encoder, EncoderKind, KernelSpec, Layer, Linear, Metric, Pair, Qkv, Table, TableModel, subspace,
 };
@@ -19,6 +19,7 @@ pub fn dart() -> NetworkConfig {
     NetworkConfig {
         history: 10,
         segments: 10,
+        positions: Positions::Absolute,
         pool: Pool::Cls,
         dim: 32,
         layers: 1,
@@ -35,6 +36,11 @@ pub fn dart() -> NetworkConfig {
 /// The small reference network, DART-S; its tables have K = 16, C = 1.
 pub fn dart_s() -> NetworkConfig {
     NetworkConfig { dim: 16, head_dim: 16, hidden: 16, ..dart() }
+}
+
+/// The streaming variant of [`dart`]: relative positions, the newest token's query alone.
+pub fn dart_stream() -> NetworkConfig {
+    NetworkConfig { positions: Positions::Relative, pool: Pool::Last, ..dart() }
 }
 
 /// The kernels' choices of DART: a tree, K = 128, C = 2, 8-bit entries.
@@ -83,7 +89,8 @@ pub fn random_model_with(
 
     let (site, spec) = next();
     let embed = rng.linear(&site, spec, Domain::Unit, 1.0);
-    let position = rng.matrix(network.tokens(), network.dim, 0.5);
+    let [rows, columns] = network.position_shape();
+    let position = rng.matrix(rows, columns, 0.5);
     let layers = (0..network.layers)
         .map(|_| {
             let (site, spec) = next();

@@ -44,7 +44,7 @@ pub struct LayerWeights {
 /// A trained float network.
 ///
 /// In its file (safetensors, one `f32` tensor a parameter) the names are those of a plain `PyTorch` module: `embed.weight`,
-/// `embed.bias`, `cls` (`[dim]`, only with a cls token), `pos` (`[tokens, dim]`), `layers.{i}.ln1.weight`, …, `ln.weight`,
+/// `embed.bias`, `cls` (`[dim]`, only with a cls token), `pos` ([`NetworkConfig::position_shape`]), `layers.{i}.ln1.weight`, …, `ln.weight`,
 /// `head.weight`, `head.bias`. Any linear bias may be absent.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Network {
@@ -58,7 +58,8 @@ pub struct Network {
     pub embed: Dense,
     /// `[dim]`, present exactly when the pool is cls.
     pub cls: Option<Array1<f32>>,
-    /// `[tokens, dim]`, learned positional embedding, added after the cls token was put in front.
+    /// `[tokens, dim]`, learned positional embedding, added after the cls token was put in front; with relative
+    /// positions `[heads, tokens]`, added to the scores.
     pub pos: Array2<f32>,
     /// The attention layers.
     pub layers: Vec<LayerWeights>,

@@ -57,6 +57,7 @@ fn the_smallest_and_a_large_model() {
     let smallest = NetworkConfig {
         history: 1,
         segments: 1,
+        positions: tablewright_model::Positions::Absolute,
         pool: Pool::Last,
         dim: 4,
         layers: 1,

@@ -70,6 +70,7 @@ mod tests {
         let config = NetworkConfig {
             history: 3,
             segments: 2,
+            positions: tablewright_model::Positions::Absolute,
             pool: Pool::Last,
             dim: 4,
             layers: 2,

@@ -23,6 +23,7 @@ fn by_hand() {
         config: NetworkConfig {
             history: 1,
             segments: 1,
+            positions: tablewright_model::Positions::Absolute,
             pool: Pool::Last,
             dim: 4,
             layers: 1,

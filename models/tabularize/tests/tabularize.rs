@@ -234,6 +234,7 @@ proptest! {
         let config = NetworkConfig {
             history,
             segments: 5,
+            positions: tablewright_model::Positions::Absolute,
             pool: [Pool::Cls, Pool::Last, Pool::Mean][pool],
             dim,
             layers,
@@ -255,6 +256,7 @@ fn the_outside_scripts_shape() {
         let config = NetworkConfig {
             history: 7,
             segments: 5,
+            positions: tablewright_model::Positions::Absolute,
             pool,
             dim: 24,
             layers: 1,

@@ -134,7 +134,7 @@ pub fn thin(rows: Range<usize>, max: usize) -> impl Iterator<Item = usize> {
 }
 
 fn check_config(network: &NetworkConfig, input: &InputConfig, options: &DatasetOptions) -> Result<(), Error> {
-    let mut violations = network.violations();
+    let mut violations = network.violations(tablewright_model::Purpose::Network);
     violations.extend(input.violations(network.segments));
     if let Some(bits) = options.page_bits
         && !(input.block_bits + 1..=48).contains(&bits)

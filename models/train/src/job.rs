@@ -44,7 +44,7 @@ impl Config {
             fs::read_to_string(path).map_err(|reason| Error::ReadConfig { path: path.into(), reason })?;
         let config: Self =
             serde_json::from_str(&text).map_err(|reason| Error::ParseConfig { path: path.into(), reason })?;
-        let mut violations = config.network.violations();
+        let mut violations = config.network.violations(tablewright_model::Purpose::Network);
         violations.extend(config.input.violations(config.network.segments));
         if !violations.is_empty() {
             return Err(Error::Limits { path: path.into(), violations });

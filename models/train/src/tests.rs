@@ -28,6 +28,7 @@ fn variants() -> Vec<NetworkConfig> {
             all.push(NetworkConfig {
                 history: 3,
                 segments: 2,
+                positions: tablewright_model::Positions::Absolute,
                 pool,
                 dim: 4,
                 layers,

@@ -51,6 +51,7 @@ pub(crate) fn small() -> NetworkConfig {
     NetworkConfig {
         history: 4,
         segments: 4,
+        positions: tablewright_model::Positions::Absolute,
         pool: Pool::Last,
         dim: 8,
         layers: 1,

@@ -12,7 +12,7 @@ prop_compose! {
         softmax in any::<bool>(), gelu in any::<bool>(),
     ) -> NetworkConfig {
         NetworkConfig {
-            history, segments, pool, dim, layers, heads, head_dim, hidden, outputs: 2 * half,
+            history, segments, positions: tablewright_model::Positions::Absolute, pool, dim, layers, heads, head_dim, hidden, outputs: 2 * half,
             attention: if softmax { AttentionActivation::Softmax } else { AttentionActivation::Sigmoid },
             activation: if gelu { Activation::Gelu } else { Activation::Relu },
             norm_eps: 1e-5,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::check;
 use crate::error::Problem;
 use crate::kernels::Site;
-use crate::network::{InputConfig, NetworkConfig};
+use crate::network::{InputConfig, NetworkConfig, Purpose};
 use crate::table::{KernelSpec, TableModel};
 use crate::weights::Network;
 
@@ -125,7 +125,7 @@ impl ModelEntry {
     pub(super) fn read(entry: Option<&str>) -> Result<(Self, Vec<(Site, KernelSpec)>), Problem> {
         let entry = accept(entry, Format::TableModel)?;
         let mut entry: Self = parse(entry)?;
-        check::basics(&entry.name, &entry.network, &entry.input, &entry.provenance)?;
+        check::basics(&entry.name, (&entry.network, Purpose::Tables), &entry.input, &entry.provenance)?;
         check::model_fields(entry.threshold, entry.activation_bits)?;
         let mut specs = Vec::new();
         for site in entry.network.kernels() {
@@ -162,7 +162,7 @@ impl NetworkEntry {
     pub(super) fn read(entry: Option<&str>) -> Result<Self, Problem> {
         let entry = accept(entry, Format::Network)?;
         let entry: Self = parse(entry)?;
-        check::basics(&entry.name, &entry.network, &entry.input, &entry.provenance)?;
+        check::basics(&entry.name, (&entry.network, Purpose::Network), &entry.input, &entry.provenance)?;
         Ok(entry)
     }
 

@@ -17,6 +17,7 @@ pub fn config() -> NetworkConfig {
     NetworkConfig {
         history: 5,
         segments: 3,
+        positions: tablewright_model::Positions::Absolute,
         pool: Pool::Cls,
         dim: 8,
         layers: 2,

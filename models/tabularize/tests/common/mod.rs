@@ -13,6 +13,7 @@ pub fn config() -> NetworkConfig {
     NetworkConfig {
         history: 3,
         segments: 3,
+        positions: tablewright_model::Positions::Absolute,
         pool: Pool::Cls,
         dim: 8,
         layers: 1,

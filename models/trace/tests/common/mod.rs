@@ -48,6 +48,7 @@ pub(crate) fn network(history: usize, outputs: usize) -> NetworkConfig {
     NetworkConfig {
         history,
         segments: 10,
+        positions: tablewright_model::Positions::Absolute,
         pool: Pool::Last,
         dim: 16,
         layers: 1,
