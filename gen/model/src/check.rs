@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::compare::compare;
 use crate::error::{Error, Problem};
 use crate::kernels::Site;
 use crate::layout::{self, Layout, View, Views};
@@ -180,7 +181,7 @@ pub(crate) fn kernel_limits(kernels: &[(Site, KernelSpec)]) -> Result<(), Proble
 fn tensors(layout: &Layout, views: &Views<'_>) -> Result<(), Problem> {
     let found: BTreeMap<_, _> =
         views.iter().map(|(name, view)| (name.as_str(), (view.dtype(), view.shape()))).collect();
-    layout::compare(layout, &found)?;
+    compare(layout, &found)?;
     for (name, view) in views {
         let View::Real(array) = view else { continue };
         // Looking for the index only once something is wrong keeps the usual case a plain sweep.

@@ -56,6 +56,12 @@ pub enum Problem {
          as described in models/FORMAT.md"
     )]
     NotSafetensors,
+    /// A checkpoint of `torch.save`.
+    #[error(
+        "not a safetensors file, but a zip archive or pickle such as `torch.save` writes; write the network with \
+         `export` of models/export_pytorch.py"
+    )]
+    Pickled,
     /// The header would be longer than the file.
     #[error(
         "the first 8 bytes claim a header of {claimed} bytes, but only {left} bytes follow: the file is truncated or \
@@ -106,12 +112,18 @@ pub enum Problem {
         /// Bytes after the header.
         found: u64,
     },
-    /// Somebody else's safetensors file.
+    /// Somebody else's safetensors file, where a table model is needed.
     #[error(
         "the safetensors metadata has no entry `tablewright`, so the file holds neither a table model nor a network; \
          models/FORMAT.md describes both"
     )]
     NoMetadata,
+    /// Somebody else's safetensors file, where a network is needed: most often the bare parameters of a module.
+    #[error(
+        "the safetensors metadata has no entry `tablewright`, which tells sizes and input of a network: is this a plain \
+         state dict? Write it with `export` of models/export_pytorch.py, which adds the entry"
+    )]
+    StateDict,
     /// The metadata entry is no JSON.
     #[error("the metadata entry `tablewright` is not valid JSON: {reason}")]
     MetadataSyntax {
@@ -205,6 +217,39 @@ pub enum Problem {
         /// Its name.
         name: String,
     },
+    /// A tensor that nothing reads, with a name like that of one that is not there.
+    #[error(
+        "tensor `{name}` has no meaning in this file; did you mean `{meant}`, which is not there?{}",
+        besides(*.others)
+    )]
+    Misnamed {
+        /// Its name.
+        name: String,
+        /// The tensor that it probably is.
+        meant: String,
+        /// How many other tensors are unknown.
+        others: usize,
+    },
+    /// Tensors are missing, and others that do not resemble them are there instead.
+    #[error(
+        "tensor `{name}` ({dtype} {shape:?}) is missing{}, while tensor `{extra}`{} no meaning in this file; \
+         models/FORMAT.md lists the tensors and tells how to rearrange those of another module",
+        also(*.missing), have(*.unknown)
+    )]
+    OtherTensors {
+        /// The first tensor that is missing.
+        name: String,
+        /// Its type.
+        dtype: String,
+        /// Its shape.
+        shape: Vec<usize>,
+        /// How many others are missing.
+        missing: usize,
+        /// The first tensor that nothing reads.
+        extra: String,
+        /// How many others nothing reads.
+        unknown: usize,
+    },
     /// A tensor of another type.
     #[error("tensor `{name}` has the type {found}, it must be {expected}")]
     Dtype {
@@ -267,6 +312,29 @@ pub enum Problem {
         /// Last feature of the subspace.
         last: usize,
     },
+}
+
+/// After a tensor that is missing: how many others are.
+fn also(others: usize) -> String {
+    match others {
+        0 => String::new(),
+        1 => " and so is 1 more".to_owned(),
+        n => format!(" and so are {n} more"),
+    }
+}
+
+/// After a tensor that has no meaning: the verb, and how many others have none.
+fn have(others: usize) -> String {
+    if others == 0 { " has".to_owned() } else { format!(" (and {others} more) has") }
+}
+
+/// After a question about one tensor: how many others have no meaning.
+fn besides(others: usize) -> String {
+    match others {
+        0 => String::new(),
+        1 => " 1 more tensor has no meaning either".to_owned(),
+        n => format!(" {n} more tensors have no meaning either"),
+    }
 }
 
 impl Problem {

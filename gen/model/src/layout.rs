@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use ndarray::ArrayViewD;
 use safetensors::Dtype;
 
-use crate::error::Problem;
 use crate::kernels::{Form, KernelRef, Site};
 use crate::network::{NetworkConfig, Pool};
 use crate::table::{Encoder, EncoderKind, KernelSpec, Table, TableModel};
@@ -14,6 +13,7 @@ use crate::weights::{Dense, Network, Norm};
 /// What the format says of one tensor.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Expected {
+    /// `F32` for all real numbers.
     pub(crate) dtype: Dtype,
     pub(crate) shape: Vec<usize>,
     /// Biases: absent means zero.
@@ -25,13 +25,14 @@ pub(crate) type Layout = BTreeMap<String, Expected>;
 
 /// A tensor in memory.
 pub(crate) enum View<'a> {
-    /// Written as `F32`.
+    /// Real numbers.
     Real(ArrayViewD<'a, f32>),
-    /// Written as `I32`, the integer type that every writer of safetensors has.
+    /// Indices; `I32` is the integer type that every writer of safetensors has.
     Index(ArrayViewD<'a, u32>),
 }
 
 impl View<'_> {
+    /// The type in memory; a file may have real numbers in fewer bits.
     pub(crate) fn dtype(&self) -> Dtype {
         match self {
             Self::Real(_) => Dtype::F32,
@@ -142,43 +143,6 @@ pub(crate) fn of_network(config: &NetworkConfig) -> Layout {
     }
     real(&mut layout, "pos".into(), &config.position_shape(), false);
     layout
-}
-
-/// Whether the tensors found are those of the layout.
-pub(crate) fn compare<'a>(
-    layout: &Layout,
-    found: &BTreeMap<&'a str, (Dtype, &'a [usize])>,
-) -> Result<(), Problem> {
-    for (name, expected) in layout {
-        let Some(&(dtype, shape)) = found.get(name.as_str()) else {
-            if expected.optional {
-                continue;
-            }
-            return Err(Problem::MissingTensor {
-                name: name.clone(),
-                dtype: expected.dtype.to_string(),
-                shape: expected.shape.clone(),
-            });
-        };
-        if dtype != expected.dtype {
-            return Err(Problem::Dtype {
-                name: name.clone(),
-                expected: expected.dtype.to_string(),
-                found: dtype.to_string(),
-            });
-        }
-        if shape != expected.shape {
-            return Err(Problem::Shape {
-                name: name.clone(),
-                expected: expected.shape.clone(),
-                found: shape.to_vec(),
-            });
-        }
-    }
-    match found.keys().find(|name| !layout.contains_key(**name)) {
-        Some(name) => Err(Problem::ExtraTensor { name: (*name).to_owned() }),
-        None => Ok(()),
-    }
 }
 
 /// Tensors in memory, by name.

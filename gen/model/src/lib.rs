@@ -9,6 +9,7 @@
 //! * [`testing`] (feature `testing`): random models of any shape.
 
 mod check;
+mod compare;
 pub mod error;
 pub mod file;
 pub mod kernels;

@@ -63,6 +63,10 @@ fn raw_model() -> Raw {
     Raw::parse(&model_to_bytes(&model()).unwrap())
 }
 
+fn raw_network() -> Raw {
+    Raw::parse(&network_to_bytes(&network(&config())).unwrap())
+}
+
 #[test]
 fn paths() {
     let mut messages = Messages::default();
@@ -184,7 +188,7 @@ fn metadata() {
     messages.entry("extra kernel", |entry| {
         entry["kernels"]["layers.2.qkv"] = entry["kernels"]["head"].clone();
     });
-    let mut raw = Raw::parse(&network_to_bytes(&network(&config())).unwrap());
+    let mut raw = raw_network();
     raw.edit(|entry| entry["threshold"] = 0.5.into());
     messages.add("network with a threshold", network_from_bytes(&raw.bytes(), origin()));
     messages.add("model as a network", network_from_bytes(&raw_model().bytes(), origin()));
@@ -272,8 +276,7 @@ fn tensors() {
         entry["kernels"]["head"]["encoder"] = "l2".into();
     });
     messages.raw("misspelt bias", |raw| {
-        let tensor = raw.header.as_object_mut().unwrap().remove("layers.0.v.bias").unwrap();
-        raw.header["layers.0.v.baias"] = tensor;
+        raw.rename("layers.0.v.bias", "layers.0.v.baias");
     });
     messages.raw("extra tensor", |raw| {
         raw.append("optimizer.step", "I64", &[1], 8);
@@ -287,6 +290,20 @@ fn tensors() {
     });
     messages.raw("transposed", |raw| {
         raw.header["position"]["shape"] = json!([8, 6]);
+    });
+    messages.raw("half the bits, of another kind", |raw| {
+        raw.remove("position");
+        raw.append("position", "I16", &[6, 8], 6 * 8 * 2);
+    });
+    messages.raw("splits of half the bits", |raw| {
+        raw.remove("embed.encoder.split");
+        raw.append("embed.encoder.split", "F16", &[2, 2], 2 * 2 * 2);
+    });
+    messages.raw("infinity in half the bits", |raw| {
+        raw.remove("position");
+        raw.append("position", "F16", &[6, 8], 6 * 8 * 2);
+        let end = raw.body.len();
+        raw.body[end - 2..].copy_from_slice(&0x7c00_u16.to_le_bytes());
     });
     messages.raw("flat", |raw| {
         raw.header["head.table"]["shape"] = json!([80]);
@@ -313,7 +330,7 @@ fn tensors() {
     messages.raw("negative split", |raw| {
         raw.poke("layers.0.qkv.encoder.split", 0, (-3_i32).to_le_bytes());
     });
-    let mut raw = Raw::parse(&network_to_bytes(&network(&config())).unwrap());
+    let mut raw = raw_network();
     raw.remove("cls");
     messages.add("network without cls", network_from_bytes(&raw.bytes(), origin()));
     raw.edit(|entry| entry["network"]["pool"] = "mean".into());
@@ -322,6 +339,58 @@ fn tensors() {
     raw.remove("pos");
     raw.append("pos", "F32", &[5, 8], 5 * 8 * 4);
     messages.add("network without a norm", network_from_bytes(&raw.bytes(), origin()));
+    insta::assert_snapshot!(messages.0);
+}
+
+/// What a `PyTorch` user meets who exports in his own way.
+#[test]
+fn from_pytorch() {
+    let mut messages = Messages::default();
+    let mut network = |case: &str, change: &dyn Fn(&mut Raw)| {
+        let mut raw = raw_network();
+        change(&mut raw);
+        messages.add(case, network_from_bytes(&raw.bytes(), origin()));
+    };
+    network("a letter swapped", &|raw| raw.rename("layers.0.qkv.weight", "layers.0.qkv.weigth"));
+    network("a module in between", &|raw| {
+        raw.rename("layers.1.out.weight", "layers.1.attention.out.weight");
+        raw.rename("layers.1.out.bias", "layers.1.attention.out.bias");
+    });
+    network("a wrapped module", &|raw| {
+        let names: Vec<_> = raw.header.as_object().unwrap().keys().cloned().collect();
+        for name in names.iter().filter(|name| *name != "__metadata__") {
+            raw.rename(name, &format!("module.{name}"));
+        }
+    });
+    network("an optional bias misspelt", &|raw| raw.rename("head.bias", "head.bais"));
+    network("names of another module", &|raw| {
+        raw.rename("layers.0.qkv.weight", "blocks.0.attn.in_proj_weight");
+    });
+    network("another module", &|raw| {
+        for (name, other) in [
+            ("pos", "positions.table"),
+            ("layers.0.ln1.weight", "encoder.0.norm_first.gamma"),
+            ("layers.0.ln1.bias", "encoder.0.norm_first.beta"),
+        ] {
+            raw.rename(name, other);
+        }
+    });
+    network("queries, keys and values apart", &|raw| {
+        raw.remove("layers.0.qkv.weight");
+        for part in ["q", "k", "v"] {
+            raw.append(&format!("layers.0.{part}.weight"), "F32", &[14, 8], 14 * 8 * 4);
+        }
+    });
+    network("a parameter too many", &|raw| raw.append("head.scale", "F32", &[10], 40));
+    network("double precision", &|raw| {
+        raw.remove("layers.1.ff2.bias");
+        raw.append("layers.1.ff2.bias", "F64", &[8], 64);
+    });
+    network("a state dict", &|raw| drop(raw.header.as_object_mut().unwrap().remove("__metadata__")));
+    network("a state dict of another library", &|raw| raw.header["__metadata__"] = json!({"format": "pt"}));
+    let zip = b"PK\x03\x04\0\0\x08\x08\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x10\0\x12\0archive/data.pkl";
+    messages.add("a checkpoint", network_from_bytes(zip, origin()));
+    messages.add("an old checkpoint", network_from_bytes(b"\x80\x02\x8a\x0al\xfc\x9cF\xf9", origin()));
     insta::assert_snapshot!(messages.0);
 }
 

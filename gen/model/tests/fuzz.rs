@@ -6,13 +6,15 @@ mod support;
 use std::sync::LazyLock;
 
 use proptest::prelude::*;
-use support::{config, model, network, origin};
+use support::{config, model, network, origin, rounded};
 use tablewright_model::{
     EncoderKind, KernelSpec, NetworkConfig, Pool, model_from_bytes, model_to_bytes, network_from_bytes,
     network_to_bytes, testing,
 };
 
 static MODEL: LazyLock<Vec<u8>> = LazyLock::new(|| model_to_bytes(&model()).unwrap());
+/// Every real tensor in half the bits.
+static HALVED: LazyLock<Vec<u8>> = LazyLock::new(|| model_to_bytes(&rounded(model())).unwrap());
 static NETWORK: LazyLock<Vec<u8>> = LazyLock::new(|| network_to_bytes(&network(&config())).unwrap());
 
 /// Loading either fails with a message or gives something that is sound and can be saved again.
@@ -32,7 +34,7 @@ fn load(bytes: &[u8]) {
 }
 
 fn file() -> impl Strategy<Value = Vec<u8>> {
-    prop_oneof![Just(MODEL.clone()), Just(NETWORK.clone())]
+    prop_oneof![Just(MODEL.clone()), Just(HALVED.clone()), Just(NETWORK.clone())]
 }
 
 /// Length of everything before the tensors.

@@ -5,7 +5,8 @@ mod support;
 
 use std::collections::BTreeMap;
 
-use support::{Raw, config, model, network, origin, spec};
+use half::bf16;
+use support::{Raw, config, model, network, origin, rounded, spec};
 use tablewright_model::testing::{dart, dart_s, dart_s_spec, dart_spec, random_model, random_model_with};
 use tablewright_model::{
     Activation, AttentionActivation, EncoderKind, FileKind, KernelSpec, NetworkConfig, Pool, load_model,
@@ -91,6 +92,75 @@ fn odd_values_survive() {
     let loaded = model_from_bytes(&bytes, origin()).unwrap();
     assert_eq!(loaded, model);
     assert!(loaded.position[[0, 0]].is_sign_negative());
+}
+
+#[test]
+fn half_the_bits_where_that_changes_nothing() {
+    // 8-bit integers times a power of two, as the tables of a model for hardware.
+    let mut model = random_model(&dart(), dart_spec(), 0);
+    let whole = Raw::parse(&model_to_bytes(&model).unwrap()).body.len();
+    for (at, value) in model.head.table.entries.iter_mut().enumerate() {
+        *value = f32::from((37 * at) as i8) / 64.0;
+    }
+    let bytes = model_to_bytes(&model).unwrap();
+    let raw = Raw::parse(&bytes);
+    assert_eq!(whole - raw.body.len(), 2 * model.head.table.entries.len());
+    assert_eq!((raw.dtype("head.table"), raw.dtype("embed.table")), ("F16", "F32"));
+    assert_eq!(raw.dtype("head.encoder.split"), "I32");
+    let loaded = model_from_bytes(&bytes, origin()).unwrap();
+    assert_eq!(loaded, model);
+    assert_eq!(model_to_bytes(&loaded).unwrap(), bytes);
+
+    // Everything.
+    let model = rounded(model);
+    let bytes = model_to_bytes(&model).unwrap();
+    let raw = Raw::parse(&bytes);
+    for name in raw.header.as_object().unwrap().keys().filter(|name| *name != "__metadata__") {
+        assert_eq!(raw.dtype(name), if name.ends_with(".split") { "I32" } else { "F16" }, "{name}");
+    }
+    assert_eq!(model_from_bytes(&bytes, origin()).unwrap(), model);
+}
+
+#[test]
+fn one_value_decides_the_type_of_its_tensor() {
+    let least = 1.0 / f32::from(1_u16 << 12) / f32::from(1_u16 << 12);
+    for (value, expected) in [
+        (-0.0, "F16"),
+        (2047.0, "F16"),
+        (2049.0, "F32"),
+        (-65_504.0, "F16"),
+        (65_520.0, "F32"),
+        (1_048_576.0, "F32"),
+        (least, "F16"),
+        (-1023.0 * least, "F16"),
+        (1.5 * least, "F32"),
+        (0.5 * least, "F32"),
+        (0.1, "F32"),
+    ] {
+        let mut model = rounded(model());
+        model.embed.table.entries[[1, 2, 3]] = value;
+        let bytes = model_to_bytes(&model).unwrap();
+        let raw = Raw::parse(&bytes);
+        assert_eq!((raw.dtype("embed.table"), raw.dtype("embed.bias")), (expected, "F16"), "{value}");
+        let loaded = model_from_bytes(&bytes, origin()).unwrap();
+        assert_eq!(loaded.embed.table.entries[[1, 2, 3]].to_bits(), value.to_bits());
+        assert_eq!(loaded, model);
+    }
+}
+
+#[test]
+fn bfloat_is_read() {
+    let mut expected = network(&config());
+    expected.pos.mapv_inplace(|value| bf16::from_f32(value * 1e-9).to_f32());
+    let mut raw = Raw::parse(&network_to_bytes(&expected).unwrap());
+    assert_eq!(raw.dtype("pos"), "F32", "too small for F16");
+    raw.remove("pos");
+    raw.append("pos", "BF16", &[6, 8], 6 * 8 * 2);
+    let start = raw.body.len() - 6 * 8 * 2;
+    for (bytes, value) in raw.body[start..].chunks_mut(2).zip(&expected.pos) {
+        bytes.copy_from_slice(&bf16::from_f32(*value).to_le_bytes());
+    }
+    assert_eq!(network_from_bytes(&raw.bytes(), origin()).unwrap(), expected);
 }
 
 #[test]

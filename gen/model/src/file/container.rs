@@ -6,14 +6,16 @@ use std::fs::File;
 use std::io::{self, Cursor, Read, Write};
 use std::path::{Path, PathBuf};
 
+use half::{bf16, f16};
 use ndarray::{Array, Dimension, IxDyn};
 use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
 
 #[cfg(doc)]
 use crate::check;
+use crate::compare::{Found, compare};
 use crate::error::{Error, Problem};
-use crate::layout::{self, Layout, View, Views};
+use crate::layout::{Layout, View, Views};
 
 /// The key of the one metadata entry.
 const KEY: &str = "tablewright";
@@ -21,6 +23,9 @@ const KEY: &str = "tablewright";
 /// Bytes of the longest header accepted. The largest model's tensors and kernels take some 30 kB, and the provenance at
 /// most seven times [`check::PROVENANCE_LIMIT`], when JSON has to escape all of it.
 const HEADER_LIMIT: u64 = 16 << 20;
+
+/// What files of `torch.save` begin with: a zip archive, or before version 1.6 a pickle.
+const PICKLES: [&[u8]; 2] = [b"PK\x03\x04", b"\x80\x02"];
 
 /// A file or a piece of memory, read from the front.
 pub(super) struct Source<'a> {
@@ -98,7 +103,8 @@ impl<'a> Source<'a> {
         };
         let (claimed, left) = (u64::from_le_bytes(*length), self.length - 8);
         if left > 0 && !self.looks_like_safetensors()? {
-            return Err(self.blame(Problem::NotSafetensors));
+            let pickled = PICKLES.iter().any(|magic| start.starts_with(magic));
+            return Err(self.blame(if pickled { Problem::Pickled } else { Problem::NotSafetensors }));
         }
         if claimed > left {
             return Err(self.blame(Problem::HeaderLength { claimed, left }));
@@ -130,9 +136,9 @@ impl<'a> Source<'a> {
         let Header { metadata, expected, found } = header;
         let (expected, found) = (*expected, *found);
         let infos = metadata.tensors();
-        let shapes: BTreeMap<&str, (Dtype, &[usize])> =
+        let shapes: Found<'_> =
             infos.iter().map(|(name, info)| (name.as_str(), (info.dtype, info.shape.as_slice()))).collect();
-        layout::compare(layout, &shapes).map_err(|problem| self.blame(problem))?;
+        compare(layout, &shapes).map_err(|problem| self.blame(problem))?;
         if found < expected {
             return Err(self.blame(Problem::Truncated { expected, found }));
         }
@@ -140,10 +146,7 @@ impl<'a> Source<'a> {
             return Err(self.blame(Problem::Trailing { expected, found }));
         }
         let bytes = self.take(expected)?;
-        let places = infos
-            .iter()
-            .map(|(name, info)| (name.clone(), (info.shape.clone(), info.data_offsets)))
-            .collect();
+        let places = infos.into_iter().map(|(name, info)| (name, info.clone())).collect();
         Ok(Tensors { bytes, places })
     }
 }
@@ -183,8 +186,7 @@ impl Header {
 /// Tensors whose types and shapes are those of their layout.
 pub(super) struct Tensors {
     bytes: Vec<u8>,
-    /// Shape, and first and last byte.
-    places: BTreeMap<String, (Vec<usize>, (usize, usize))>,
+    places: BTreeMap<String, TensorInfo>,
 }
 
 impl Tensors {
@@ -192,66 +194,100 @@ impl Tensors {
         self.places.contains_key(name)
     }
 
+    /// The values of a tensor, as `convert` makes them of its type and bytes.
     fn array<T, D: Dimension>(
         &self,
         name: &str,
-        convert: impl Fn([u8; 4]) -> T,
+        convert: impl Fn(Dtype, &[u8]) -> Vec<T>,
     ) -> Result<Array<T, D>, Problem> {
         let missing = || Problem::MissingTensor {
             name: name.to_owned(),
             dtype: Dtype::F32.to_string(),
             shape: Vec::new(),
         };
-        let (shape, (first, last)) = self.places.get(name).ok_or_else(missing)?;
-        let bytes = self.bytes.get(*first..*last).ok_or_else(missing)?;
-        let (words, _) = bytes.as_chunks::<4>();
-        let values = words.iter().map(|word| convert(*word)).collect();
-        Array::from_shape_vec(IxDyn(shape), values).and_then(Array::into_dimensionality).map_err(|_| {
-            Problem::Shape {
+        let info = self.places.get(name).ok_or_else(missing)?;
+        let (first, last) = info.data_offsets;
+        let bytes = self.bytes.get(first..last).ok_or_else(missing)?;
+        Array::from_shape_vec(IxDyn(&info.shape), convert(info.dtype, bytes))
+            .and_then(Array::into_dimensionality)
+            .map_err(|_| Problem::Shape {
                 name: name.to_owned(),
                 expected: vec![0; D::NDIM.unwrap_or(0)],
-                found: shape.clone(),
-            }
-        })
+                found: info.shape.clone(),
+            })
     }
 
-    /// A tensor of the type `F32`.
+    /// A tensor of real numbers, in whichever type the file has it.
     pub(super) fn real<D: Dimension>(&self, name: &str) -> Result<Array<f32, D>, Problem> {
-        self.array(name, f32::from_le_bytes)
+        self.array(name, |dtype, bytes| match dtype {
+            Dtype::F16 => elements(bytes, |half| f16::from_le_bytes(half).to_f32()),
+            Dtype::BF16 => elements(bytes, |half| bf16::from_le_bytes(half).to_f32()),
+            // Of the types that the layout admits, `F32` is the third and last.
+            _ => elements(bytes, f32::from_le_bytes),
+        })
     }
 
     /// A tensor of the type `I32` that holds indices; a negative one becomes too large for any.
     pub(super) fn index<D: Dimension>(&self, name: &str) -> Result<Array<u32, D>, Problem> {
-        self.array(name, u32::from_le_bytes)
+        self.array(name, |_, bytes| elements(bytes, u32::from_le_bytes))
     }
 }
 
-impl safetensors::View for &View<'_> {
+fn elements<const N: usize, T>(bytes: &[u8], convert: impl Fn([u8; N]) -> T) -> Vec<T> {
+    let (words, _) = bytes.as_chunks::<N>();
+    words.iter().map(|word| convert(*word)).collect()
+}
+
+/// A tensor in memory and the type that it has in the file.
+struct Stored<'a, 'm> {
+    view: &'a View<'m>,
+    dtype: Dtype,
+}
+
+impl<'a, 'm> Stored<'a, 'm> {
+    /// Real numbers become `F16` if that changes none of them, not even the sign of a zero: half the size for tables of
+    /// few bits, whose entries are small integers times a power of two.
+    fn new(view: &'a View<'m>) -> Self {
+        let exact = |value: &f32| f16::from_f32(*value).to_f32().to_bits() == value.to_bits();
+        let dtype = match view {
+            View::Real(array) if array.iter().all(exact) => Dtype::F16,
+            View::Real(_) => Dtype::F32,
+            View::Index(_) => Dtype::I32,
+        };
+        Self { view, dtype }
+    }
+}
+
+impl safetensors::View for Stored<'_, '_> {
     fn dtype(&self) -> Dtype {
-        View::dtype(self)
+        self.dtype
     }
 
     fn shape(&self) -> &[usize] {
-        View::shape(self)
+        self.view.shape()
     }
 
     fn data(&self) -> Cow<'_, [u8]> {
         // The logical order, whatever the order in memory.
-        match self {
+        match self.view {
+            View::Real(array) if self.dtype == Dtype::F16 => {
+                array.iter().flat_map(|value| f16::from_f32(*value).to_le_bytes()).collect()
+            }
             View::Real(array) => array.iter().flat_map(|value| value.to_le_bytes()).collect(),
             View::Index(array) => array.iter().flat_map(|value| value.to_le_bytes()).collect(),
         }
     }
 
     fn data_len(&self) -> usize {
-        4 * View::shape(self).iter().product::<usize>()
+        self.view.shape().iter().product::<usize>() * self.dtype.bitsize() / 8
     }
 }
 
 /// The bytes of a file.
 pub(super) fn to_bytes(entry: String, views: &Views<'_>) -> Result<Vec<u8>, Problem> {
     let metadata = HashMap::from([(KEY.to_owned(), entry)]);
-    safetensors::serialize(views, Some(metadata))
+    let stored = views.iter().map(|(name, view)| (name, Stored::new(view)));
+    safetensors::serialize(stored, Some(metadata))
         .map_err(|error| Problem::Header { reason: error.to_string() })
 }
 

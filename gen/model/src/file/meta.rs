@@ -102,7 +102,10 @@ fn parse<T: DeserializeOwned>(entry: &str) -> Result<T, Problem> {
 
 /// Whether the entry is there, and of the wanted format in the version that this program reads.
 fn accept(entry: Option<&str>, wanted: Format) -> Result<&str, Problem> {
-    let entry = entry.ok_or(Problem::NoMetadata)?;
+    let entry = entry.ok_or(match wanted {
+        Format::TableModel => Problem::NoMetadata,
+        Format::Network => Problem::StateDict,
+    })?;
     let probe = Probe::read(entry)?;
     let Some(format) = probe.format() else {
         return Err(Problem::UnknownFormat { found: probe.format });

@@ -4,12 +4,13 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use half::f16;
 use ndarray::{Array1, Array2};
 use serde_json::Value;
 use tablewright_model::testing::random_model;
 use tablewright_model::{
-    Activation, AttentionActivation, Dense, EncoderKind, InputConfig, KernelSpec, LayerWeights, Network,
-    NetworkConfig, Norm, Pool, TableModel,
+    Activation, AttentionActivation, Dense, Encoder, EncoderKind, InputConfig, KernelSpec, LayerWeights,
+    Linear, Network, NetworkConfig, Norm, Pool, Table, TableModel,
 };
 
 /// A network of odd, all different sizes, so that swapped dimensions cannot agree.
@@ -141,6 +142,17 @@ impl Raw {
         self.body.extend(vec![0; bytes]);
     }
 
+    /// Renames a tensor.
+    pub fn rename(&mut self, name: &str, new: &str) {
+        let tensor = self.header.as_object_mut().unwrap().remove(name).unwrap();
+        self.header[new] = tensor;
+    }
+
+    /// The type of a tensor.
+    pub fn dtype(&self, name: &str) -> &str {
+        self.header[name]["dtype"].as_str().unwrap()
+    }
+
     /// Takes a tensor out, and its bytes with it.
     pub fn remove(&mut self, name: &str) {
         let tensors = self.header.as_object_mut().unwrap();
@@ -156,4 +168,35 @@ impl Raw {
             }
         }
     }
+}
+
+/// The model with every real number as `F16` has it, so that its file needs no more.
+pub fn rounded(mut model: TableModel) -> TableModel {
+    let round = |value: &mut f32| *value = f16::from_f32(*value).to_f32();
+    let table = |table: &mut Table| {
+        table.entries.iter_mut().chain(table.bias.iter_mut().flatten()).for_each(round);
+    };
+    let encoder = |encoder: &mut Encoder| match encoder {
+        Encoder::Tree { threshold: reals, .. } | Encoder::Nearest { prototypes: reals, .. } => {
+            reals.iter_mut().for_each(round);
+        }
+    };
+    let linear = |linear: &mut Linear| {
+        encoder(&mut linear.encoder);
+        table(&mut linear.table);
+    };
+    model.position.iter_mut().for_each(round);
+    linear(&mut model.embed);
+    linear(&mut model.head);
+    for layer in &mut model.layers {
+        encoder(&mut layer.qkv.encoder);
+        [&mut layer.qkv.q, &mut layer.qkv.k, &mut layer.qkv.v].into_iter().for_each(table);
+        for pair in [&mut layer.score, &mut layer.mix] {
+            encoder(&mut pair.left);
+            encoder(&mut pair.right);
+            pair.table.iter_mut().for_each(round);
+        }
+        [&mut layer.out, &mut layer.ff1, &mut layer.ff2].into_iter().for_each(linear);
+    }
+    model
 }
