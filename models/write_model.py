@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Writes a table model for Tablewright, as described in FORMAT.md. Needs numpy and safetensors, nothing else.
 
+For a network that is to be trained, or was trained, in PyTorch see export_pytorch.py instead: Tablewright makes the tables.
+
 This is the example to copy for an exporter of your own. It takes a float network (here with random weights, where yours
 would be trained), runs example windows through it kernel by kernel, chooses prototypes among what each kernel sees,
 fills the tables with the products of prototypes and weights, and goes on with the tables' outputs. The model predicts

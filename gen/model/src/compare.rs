@@ -15,6 +15,10 @@ pub(crate) type Found<'a> = BTreeMap<&'a str, (Dtype, &'a [usize])>;
 /// `head.weight`, is below.
 const SIMILAR: f64 = 0.7;
 
+/// Unknown names that are compared with those of the layout, and bytes of the longest: a file of nothing but names may
+/// have a million, and comparing takes time and memory by length.
+const COMPARED: usize = 256;
+
 /// Whether the tensors found are those of the layout.
 pub(crate) fn compare(layout: &Layout, found: &Found<'_>) -> Result<(), Problem> {
     names(layout, found)?;
@@ -54,31 +58,32 @@ fn admitted(expected: Dtype) -> String {
 fn names(layout: &Layout, found: &Found<'_>) -> Result<(), Problem> {
     let absent: Vec<_> = layout.iter().filter(|(name, _)| !found.contains_key(name.as_str())).collect();
     let missing: Vec<_> = absent.iter().filter(|(_, expected)| !expected.optional).collect();
-    let unknown: Vec<&str> = found.keys().copied().filter(|name| !layout.contains_key(*name)).collect();
-    let others = unknown.len().saturating_sub(1);
-    for name in &unknown {
-        let shape = found.get(name).map_or(&[][..], |(_, shape)| shape);
+    let unknown: Vec<_> = found.iter().filter(|(name, _)| !layout.contains_key(**name)).collect();
+    for (name, (_, shape)) in unknown.iter().take(COMPARED).filter(|(name, _)| name.len() <= COMPARED) {
         if let Some(meant) = meant(name, shape, &absent) {
-            return Err(Problem::Misnamed { name: (*name).to_owned(), meant, others });
+            return Err(Problem::Misnamed { name: (*name).to_string(), meant, others: unknown.len() - 1 });
         }
     }
     match (missing.first(), unknown.first()) {
         (None, None) => Ok(()),
-        (None, Some(name)) => Err(Problem::ExtraTensor { name: (*name).to_owned() }),
+        (None, Some((name, _))) => Err(Problem::ExtraTensor { name: (*name).to_string() }),
         (Some((name, expected)), None) => Err(Problem::MissingTensor {
             name: (*name).clone(),
             dtype: expected.dtype.to_string(),
             shape: expected.shape.clone(),
         }),
-        (Some((name, expected)), Some(extra)) => Err(Problem::OtherTensors {
-            name: (*name).clone(),
-            dtype: expected.dtype.to_string(),
-            shape: expected.shape.clone(),
-            missing: missing.len() - 1,
-            extra: (*extra).to_owned(),
-            unknown: others,
+        (Some(_), Some(_)) => Err(Problem::OtherTensors {
+            missing: missing
+                .iter()
+                .map(|(name, expected)| describe(name, expected.dtype, &expected.shape))
+                .collect(),
+            unknown: unknown.iter().map(|(name, (dtype, shape))| describe(name, *dtype, shape)).collect(),
         }),
     }
+}
+
+fn describe(name: &str, dtype: Dtype, shape: &[usize]) -> String {
+    format!("`{name}` ({dtype} {shape:?})")
 }
 
 /// The absent tensor of the same shape that a name probably stands for: one whose parts it has in order, between others

@@ -232,23 +232,16 @@ pub enum Problem {
     },
     /// Tensors are missing, and others that do not resemble them are there instead.
     #[error(
-        "tensor `{name}` ({dtype} {shape:?}) is missing{}, while tensor `{extra}`{} no meaning in this file; \
-         models/FORMAT.md lists the tensors and tells how to rearrange those of another module",
-        also(*.missing), have(*.unknown)
+        "tensor {} missing, while tensor {} no meaning in this file; models/FORMAT.md lists the tensors and tells how to \
+         rearrange those of another module",
+        first(missing, "is", "are"),
+        first(unknown, "has", "have")
     )]
     OtherTensors {
-        /// The first tensor that is missing.
-        name: String,
-        /// Its type.
-        dtype: String,
-        /// Its shape.
-        shape: Vec<usize>,
-        /// How many others are missing.
-        missing: usize,
-        /// The first tensor that nothing reads.
-        extra: String,
-        /// How many others nothing reads.
-        unknown: usize,
+        /// What is missing: name, type and shape.
+        missing: Vec<String>,
+        /// What nothing reads: name, type and shape.
+        unknown: Vec<String>,
     },
     /// A tensor of another type.
     #[error("tensor `{name}` has the type {found}, it must be {expected}")]
@@ -314,18 +307,13 @@ pub enum Problem {
     },
 }
 
-/// After a tensor that is missing: how many others are.
-fn also(others: usize) -> String {
-    match others {
-        0 => String::new(),
-        1 => " and so is 1 more".to_owned(),
-        n => format!(" and so are {n} more"),
+/// The first of several tensors, how many others there are, and the verb for one or for many.
+fn first(tensors: &[String], one: &str, many: &str) -> String {
+    match tensors {
+        [] => one.to_owned(),
+        [only] => format!("{only} {one}"),
+        [first, others @ ..] => format!("{first} and {} more {many}", others.len()),
     }
-}
-
-/// After a tensor that has no meaning: the verb, and how many others have none.
-fn have(others: usize) -> String {
-    if others == 0 { " has".to_owned() } else { format!(" (and {others} more) has") }
 }
 
 /// After a question about one tensor: how many others have no meaning.
