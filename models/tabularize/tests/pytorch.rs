@@ -90,7 +90,7 @@ impl Case {
 
 #[test]
 fn any_choice_computes_the_same() {
-    for name in ["cls", "mean-sigmoid", "last"] {
+    for name in ["cls", "mean-sigmoid", "last", "relative", "relative-sigmoid"] {
         let Some(case) = Case::load(name) else { return };
         case.agrees();
     }
