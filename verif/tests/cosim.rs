@@ -6,7 +6,9 @@ mod support;
 use support::Build;
 use tablewright_design::{Op, lower, passes};
 use tablewright_model::testing::{dart, dart_s, dart_s_spec, dart_spec, random_model};
-use tablewright_model::{Activation, AttentionActivation, EncoderKind, KernelSpec, NetworkConfig, Pool};
+use tablewright_model::{
+    Activation, AttentionActivation, EncoderKind, KernelSpec, NetworkConfig, Pool, Positions,
+};
 
 fn small() -> NetworkConfig {
     NetworkConfig { history: 3, segments: 4, dim: 6, head_dim: 3, hidden: 5, outputs: 10, ..dart() }
@@ -65,7 +67,7 @@ fn smallest_and_widest_entries_match() {
     let network = NetworkConfig {
         history: 1,
         segments: 1,
-        positions: tablewright_model::Positions::Absolute,
+        positions: Positions::Absolute,
         pool: Pool::Last,
         dim: 4,
         heads: 1,
@@ -76,6 +78,45 @@ fn smallest_and_widest_entries_match() {
     };
     Build::random(&network, spec(EncoderKind::Tree, 2, 1, 32), 5).prove(50);
     Build::random(&small(), spec(EncoderKind::L2, 2, 3, 32), 6).prove(50);
+}
+
+/// Relative positions in a design that takes whole windows: added to the scores, before softmax or the next encoder.
+#[test]
+fn relative_positions_match() {
+    let network = NetworkConfig { positions: Positions::Relative, pool: Pool::Last, heads: 3, ..small() };
+    let model = random_model(&network, spec(EncoderKind::Tree, 8, 2, 8), 11);
+    Build::of_design(passes::optimise(&lower(&model))).prove(100);
+    let network = NetworkConfig { attention: AttentionActivation::Sigmoid, ..network };
+    Build::of_design(lower(&random_model(&network, spec(EncoderKind::L2, 4, 1, 6), 12))).prove(60);
+}
+
+/// One access at a time, and before the history is full; a history of one keeps nothing.
+#[test]
+fn streaming_matches() {
+    let network = NetworkConfig { positions: Positions::Relative, pool: Pool::Last, history: 5, ..small() };
+    let build = Build::random(&network, spec(EncoderKind::Tree, 8, 2, 8), 11);
+    assert!(build.design.streaming);
+    build.prove(120);
+    let network = NetworkConfig { history: 1, attention: AttentionActivation::Sigmoid, ..network };
+    let report = Build::random(&network, spec(EncoderKind::L1, 4, 1, 6), 12).simulate(40, 0.3);
+    assert!(report.passed(), "{report:#?}");
+}
+
+/// Rows of the history in a wrong order are found in the node that keeps them, with the values of that very access.
+#[test]
+fn a_wrong_history_is_found() {
+    let network = NetworkConfig { positions: Positions::Relative, pool: Pool::Last, ..small() };
+    let build = Build::random(&network, spec(EncoderKind::Tree, 8, 2, 8), 13);
+    let history = build.dir.rtl().join("tw_history.v");
+    let text = std::fs::read_to_string(&history).unwrap();
+    // Behind the last row the place stands still: the next access overwrites the newest and not the oldest.
+    let broken =
+        text.replace("if (in_valid || out_valid) place", "if (in_valid || rows_left > OneRow) place");
+    assert_ne!(text, broken);
+    std::fs::write(&history, broken).unwrap();
+    let report = build.simulate(60, 0.0);
+    let first = report.first.clone().unwrap();
+    assert!(first.kernel.ends_with("_history") && first.expected != first.actual, "{report:#?}");
 }
 
 /// Without the passes every row is computed, the cls token's too.
