@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{build, estimate, info, lint, run, sim, train};
+use crate::commands::{build, distill, estimate, info, lint, report, run, sim, tabularize, teacher, train};
 use crate::failure::{Failure, Outcome};
 use crate::ui::{OutputArgs, Ui};
 
@@ -35,6 +35,10 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Train(train::Args),
+    Teacher(teacher::Args),
+    Distill(distill::Args),
+    Tabularize(tabularize::Args),
+    Report(report::Args),
     Info(info::Args),
     Run(run::Args),
     Build(build::Args),
@@ -47,6 +51,10 @@ impl Command {
     pub(crate) fn run(&self, ui: &Ui) -> Result<Outcome, Failure> {
         match self {
             Self::Train(args) => train::run(args, ui),
+            Self::Teacher(args) => teacher::run(args, ui),
+            Self::Distill(args) => distill::run(args, ui),
+            Self::Tabularize(args) => tabularize::run(args, ui),
+            Self::Report(args) => report::run(args, ui),
             Self::Info(args) => info::run(args, ui),
             Self::Run(args) => run::run(args, ui),
             Self::Build(args) => build::run(args, ui),

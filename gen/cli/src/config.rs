@@ -1,25 +1,75 @@
-//! What `train` is told: network, input, tables, training. A TOML file, or one of the presets, which are such files.
+//! What trainings and tables are told: TOML files, or presets, which are such files.
+//!
+//! A [`Config`] describes a student: network, input, tables, training, distillation. A [`TeacherConfig`] describes a
+//! teacher and has no tables. [`TablesConfig`] is what `tabularize` takes of a student's.
+
+mod check;
+mod text;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::ops::Range;
 use std::path::Path;
 
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
-use tablewright_model::{EncoderKind, InputConfig, KernelSpec, NetworkConfig};
-use tablewright_tabularize::{Error as TableError, Options};
-use toml::de::{DeTable, DeValue};
+use tablewright_model::{EncoderKind, InputConfig, KernelSpec, NetworkConfig, Purpose};
+use tablewright_tabularize::Options;
 
 use crate::failure::Failure;
 
-/// Presets by name, with their text.
-const PRESETS: [(&str, &str); 3] = [
+/// Presets of students by name, with their text.
+const STUDENTS: [(&str, &str); 5] = [
     ("dart-s", include_str!("../presets/dart-s.toml")),
     ("dart", include_str!("../presets/dart.toml")),
     ("dart-l", include_str!("../presets/dart-l.toml")),
+    ("stream-s", include_str!("../presets/stream-s.toml")),
+    ("stream", include_str!("../presets/stream.toml")),
 ];
 
-/// A checked configuration.
+/// Presets of teachers by name, with their text.
+const TEACHERS: [(&str, &str); 2] =
+    [("cpu", include_str!("../presets/cpu.toml")), ("paper", include_str!("../presets/paper.toml"))];
+
+/// What stands in the place of a teacher when there is none.
+pub(crate) const NO_TEACHER: &str = "none";
+
+/// Which presets a name may mean, and how a whole file can be seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// The network that becomes tables.
+    Student,
+    /// The network that the student learns from.
+    Teacher,
+}
+
+impl Role {
+    fn presets(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::Student => &STUDENTS,
+            Self::Teacher => &TEACHERS,
+        }
+    }
+
+    /// The text of a preset.
+    fn preset(self, name: &str) -> Option<&'static str> {
+        self.presets().iter().find(|(preset, _)| *preset == name).map(|(_, text)| *text)
+    }
+
+    /// Names of all presets.
+    pub(crate) fn names(self) -> String {
+        self.presets().iter().map(|(preset, _)| *preset).collect::<Vec<_>>().join(", ")
+    }
+
+    /// The call that prints a whole configuration.
+    fn example(self) -> &'static str {
+        match self {
+            Self::Student => "tablewright train --config dart --print-config",
+            Self::Teacher => "tablewright teacher --config cpu --print-config",
+        }
+    }
+}
+
+/// A checked configuration of a student and its tables.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Config {
     /// A preset, or the name of the file without its directory.
@@ -29,9 +79,32 @@ pub(crate) struct Config {
     /// The seed is not part of a configuration; it is 0 here.
     pub(crate) tables: Options,
     pub(crate) training: Training,
+    /// Without it there is no teacher.
+    pub(crate) distillation: Option<Distillation>,
 }
 
-/// How the float network is trained; defaults are the trainer's.
+/// A checked configuration of a teacher.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct TeacherConfig {
+    /// A preset, or the name of the file without its directory.
+    pub(crate) name: String,
+    pub(crate) network: NetworkConfig,
+    pub(crate) input: InputConfig,
+    pub(crate) training: Training,
+}
+
+/// What tables are made of a network that is there already.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct TablesConfig {
+    /// A preset, or the name of the file without its directory.
+    pub(crate) name: String,
+    /// The seed is not part of a configuration; it is 0 here.
+    pub(crate) tables: Options,
+    /// As in [`Training::max_windows`].
+    pub(crate) max_windows: Option<usize>,
+}
+
+/// How a float network is trained; defaults are the trainer's.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Training {
@@ -50,7 +123,36 @@ impl Default for Training {
     }
 }
 
-/// The file.
+/// What a student learns from its teacher.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Distillation {
+    /// As `--teacher`: `none`, a preset, a network or a TOML file.
+    pub(crate) teacher: String,
+    /// Share of the labels in the loss; the rest is the teacher's.
+    #[serde(default = "Distillation::alpha")]
+    pub(crate) alpha: f64,
+    /// By which the logits of both are divided in the teacher's part of the loss.
+    #[serde(default = "Distillation::temperature")]
+    pub(crate) temperature: f64,
+}
+
+impl Distillation {
+    fn alpha() -> f64 {
+        0.5
+    }
+
+    fn temperature() -> f64 {
+        2.0
+    }
+
+    /// By a teacher, with the usual weights.
+    pub(crate) fn by(teacher: &str) -> Self {
+        Self { teacher: teacher.to_owned(), alpha: Self::alpha(), temperature: Self::temperature() }
+    }
+}
+
+/// The file of a student.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
@@ -60,6 +162,33 @@ struct File {
     tables: Tables,
     #[serde(default)]
     training: Training,
+    distillation: Option<Distillation>,
+}
+
+/// The file of a teacher.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TeacherFile {
+    network: NetworkConfig,
+    #[serde(default)]
+    input: InputConfig,
+    #[serde(default)]
+    training: Training,
+}
+
+/// The file of a student, or its tables alone: the other sections are somebody else's here.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TablesFile {
+    tables: Tables,
+    #[serde(default)]
+    training: Training,
+    #[serde(rename = "network")]
+    _network: Option<IgnoredAny>,
+    #[serde(rename = "input")]
+    _input: Option<IgnoredAny>,
+    #[serde(rename = "distillation")]
+    _distillation: Option<IgnoredAny>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -116,204 +245,128 @@ impl Tables {
     }
 }
 
-/// The text of a preset or file, with the name that errors give it.
-pub(crate) fn text(name: &str) -> Result<(String, String), Failure> {
-    if let Some((_, text)) = PRESETS.iter().find(|(preset, _)| *preset == name) {
-        return Ok((format!("preset {name}"), (*text).to_owned()));
+/// A preset or a file, read: what errors call it, and its text.
+struct Source {
+    role: Role,
+    /// A preset, or the name of the file without its directory.
+    name: String,
+    origin: String,
+    text: String,
+}
+
+/// The text of a preset or file; `option` names it in errors.
+pub(crate) fn text(option: &'static str, name: &str, role: Role) -> Result<String, Failure> {
+    Source::load(option, name, role).map(|source| source.text)
+}
+
+impl Source {
+    fn load(option: &'static str, name: &str, role: Role) -> Result<Self, Failure> {
+        if let Some(text) = role.preset(name) {
+            return Ok(Self {
+                role,
+                name: name.into(),
+                origin: format!("preset {name}"),
+                text: text.to_owned(),
+            });
+        }
+        let path = Path::new(name);
+        if !path.exists() {
+            let (presets, example) = (role.names(), role.example());
+            return Err(Failure::UnknownConfig { option, name: name.into(), presets, example });
+        }
+        let text = fs::read_to_string(path).map_err(|reason| Failure::Read { path: path.into(), reason })?;
+        let short = path.file_name().map_or_else(|| name.into(), |n| n.to_string_lossy().into_owned());
+        Ok(Self { role, name: short, origin: name.to_owned(), text })
     }
-    let path = Path::new(name);
-    if !path.exists() {
-        let presets = PRESETS.map(|(preset, _)| preset).join(", ");
-        return Err(Failure::UnknownConfig { name: name.into(), presets });
+
+    fn read<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+        let remedy = format!("`{}` shows a whole configuration", self.role.example());
+        text::read(&self.text, &remedy).map_err(|(line, problem)| self.failure(line, problem))
     }
-    let text = fs::read_to_string(path).map_err(|reason| Failure::Read { path: path.into(), reason })?;
-    Ok((name.to_owned(), text))
+
+    /// Nothing, or the failure of a field outside its limits.
+    fn refuse(&self, violation: Option<check::Violation>) -> Result<(), Failure> {
+        let Some((field, problem)) = violation else {
+            return Ok(());
+        };
+        let path: Vec<&str> = field.iter().map(String::as_str).collect();
+        Err(self.failure(text::line_of(&self.text, &path), problem))
+    }
+
+    fn failure(&self, line: Option<usize>, problem: String) -> Failure {
+        Failure::Config { config: self.origin.clone(), line, problem }
+    }
 }
 
 impl Config {
     /// A preset by name, or a TOML file by path.
     pub(crate) fn load(name: &str) -> Result<Self, Failure> {
-        let (origin, text) = text(name)?;
-        let short =
-            Path::new(name).file_name().map_or_else(|| name.into(), |n| n.to_string_lossy().into_owned());
-        Self::parse(short, &origin, &text)
+        let mut config = Self::of(Source::load("--config", name, Role::Student)?)?;
+        if let Some(Distillation { teacher, .. }) = &mut config.distillation
+            && teacher != NO_TEACHER
+            && Role::Teacher.preset(teacher).is_none()
+        {
+            // A file that the configuration names is found from there, wherever the program is called.
+            *teacher = Path::new(name).with_file_name(&*teacher).display().to_string();
+        }
+        Ok(config)
     }
 
-    fn parse(name: String, origin: &str, text: &str) -> Result<Self, Failure> {
-        let fail = |line, problem| Failure::Config { config: origin.to_owned(), line, problem };
-        let file: File = read(text).map_err(|(line, problem)| fail(line, problem))?;
-        let config = Self {
-            name,
-            tables: file.tables.options(),
-            network: file.network,
-            input: file.input,
-            training: file.training,
+    fn of(source: Source) -> Result<Self, Failure> {
+        let file: File = source.read()?;
+        let tables = file.tables.options();
+        source.refuse(
+            check::network(&file.network, &file.input, Purpose::Tables)
+                .or_else(|| check::tables(&tables, &file.network))
+                .or_else(|| check::training(&file.training))
+                .or_else(|| file.distillation.as_ref().and_then(check::distillation)),
+        )?;
+        let File { network, input, training, distillation, .. } = file;
+        Ok(Self { name: source.name, network, input, tables, training, distillation })
+    }
+}
+
+impl TeacherConfig {
+    /// A preset by name, or a TOML file by path; `option` is where the name was given.
+    pub(crate) fn load(option: &'static str, name: &str) -> Result<Self, Failure> {
+        Self::of(Source::load(option, name, Role::Teacher)?)
+    }
+
+    /// A preset for the windows of a student: the same accesses, the same labels. `None` if it is no preset.
+    pub(crate) fn preset_for(name: &str, student: &Config) -> Option<Result<Self, Failure>> {
+        Role::Teacher.preset(name)?;
+        let adopt = |teacher: Self| Self {
+            network: NetworkConfig {
+                history: student.network.history,
+                segments: student.network.segments,
+                outputs: student.network.outputs,
+                ..teacher.network
+            },
+            input: student.input.clone(),
+            ..teacher
         };
-        let Some((field, problem)) = config.violation() else {
-            return Ok(config);
-        };
-        let path: Vec<&str> = field.iter().map(String::as_str).collect();
-        Err(fail(line_of(text, &path), problem))
+        Some(Self::load("--teacher", name).map(adopt))
     }
 
-    /// The first field outside its limits: where it stands, and the sentence about it.
-    fn violation(&self) -> Option<(Vec<String>, String)> {
-        let mut limits = self.network.violations(tablewright_model::Purpose::Tables);
-        limits.extend(self.input.violations(self.network.segments));
-        if let Some(sentence) = limits.into_iter().next() {
-            // Each begins with its field, `network.dim is …`.
-            let field = sentence.split(' ').next().unwrap_or_default();
-            return Some((field.split('.').map(str::to_owned).collect(), sentence));
-        }
-        if let Err(error) = self.tables.check(&self.network) {
-            return Some(table_field(&error));
-        }
-        let Training { epochs, batch, lr, weight_decay, patience, max_windows } = self.training;
-        let bad = |field: &str, value: String, allowed: &str| {
-            Some((
-                vec!["training".into(), field.to_owned()],
-                format!("training.{field} is {value}, allowed are {allowed}"),
-            ))
-        };
-        if !(1..=100_000).contains(&epochs) {
-            return bad("epochs", epochs.to_string(), "1 to 100000");
-        }
-        if !(1..=65_536).contains(&batch) {
-            return bad("batch", batch.to_string(), "1 to 65536");
-        }
-        if !(lr > 0.0 && lr <= 1.0) {
-            return bad("lr", lr.to_string(), "numbers above 0, up to 1");
-        }
-        if !(0.0..=1.0).contains(&weight_decay) {
-            return bad("weight_decay", weight_decay.to_string(), "0 to 1");
-        }
-        if patience == 0 {
-            return bad("patience", patience.to_string(), "1 or more");
-        }
-        if max_windows == Some(0) {
-            return bad("max_windows", "0".into(), "1 or more");
-        }
-        None
+    fn of(source: Source) -> Result<Self, Failure> {
+        let TeacherFile { network, input, training } = source.read()?;
+        source.refuse(
+            check::network(&network, &input, Purpose::Network).or_else(|| check::training(&training)),
+        )?;
+        Ok(Self { name: source.name, network, input, training })
     }
 }
 
-/// Where the options say what the tabularizer refuses.
-fn table_field(error: &TableError) -> (Vec<String>, String) {
-    let own =
-        |parts: &[&str]| ["tables"].iter().chain(parts).map(|&part| part.to_owned()).collect::<Vec<_>>();
-    match error {
-        TableError::Option { field, value, low, high } => {
-            (own(&[field]), format!("tables.{field} is {value}, allowed are {low} to {high}"))
-        }
-        TableError::UnknownKernel { name, known } => {
-            let problem = format!("tables.kernels has a section `{name}`, the network's kernels are {known}");
-            (own(&["kernels", name]), problem)
-        }
-        TableError::Prototypes { kernel, .. } => (own(&["kernels", kernel, "prototypes"]), error.to_string()),
-        TableError::Subspaces { kernel, .. } => (own(&["kernels", kernel, "subspaces"]), error.to_string()),
-        TableError::Bits { kernel, .. } => (own(&["kernels", kernel, "bits"]), error.to_string()),
-        other => (own(&[]), other.to_string()),
+impl TablesConfig {
+    /// The tables of a preset or a TOML file, for a network.
+    pub(crate) fn load(name: &str, network: &NetworkConfig) -> Result<Self, Failure> {
+        let source = Source::load("--config", name, Role::Student)?;
+        let TablesFile { tables, training, .. } = source.read()?;
+        let tables = tables.options();
+        source.refuse(check::tables(&tables, network).or_else(|| check::training(&training)))?;
+        Ok(Self { name: source.name, tables, max_windows: training.max_windows })
     }
-}
-
-/// Parses, or says in which line what is wrong.
-fn read(text: &str) -> Result<File, (Option<usize>, String)> {
-    const REMEDY: &str = "`tablewright train --config dart --print-config` shows a whole configuration";
-    let line = |span: Option<Range<usize>>| span.map(|span| line_at(text, span.start));
-    let deserializer = toml::Deserializer::parse(text)
-        .map_err(|error| (line(error.span()), format!("no TOML: {}; {REMEDY}", one_line(error.message()))))?;
-    serde_path_to_error::deserialize(deserializer).map_err(|error| {
-        let field = error.path().to_string();
-        let reason = error.inner();
-        let place = if field == "." { String::new() } else { format!("{field}: ") };
-        (line(reason.span()), format!("{place}{}; {REMEDY}", one_line(reason.message())))
-    })
-}
-
-fn one_line(message: &str) -> String {
-    message.split('\n').map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(", ")
-}
-
-fn line_at(text: &str, offset: usize) -> usize {
-    text.bytes().take(offset).filter(|&byte| byte == b'\n').count() + 1
-}
-
-/// The line of a field. A kernel without a choice of its own has that of `[tables]`.
-fn line_of(text: &str, path: &[&str]) -> Option<usize> {
-    fn find(table: &DeTable<'_>, path: &[&str]) -> Option<usize> {
-        let (first, rest) = path.split_first()?;
-        let (key, value) = table.iter().find(|(key, _)| key.get_ref() == first)?;
-        match value.get_ref() {
-            DeValue::Table(inner) if !rest.is_empty() => find(inner, rest),
-            _ => rest.is_empty().then(|| key.span().start),
-        }
-    }
-    let document = DeTable::parse(text).ok()?;
-    let place = find(document.get_ref(), path).or_else(|| match path {
-        ["tables", "kernels", _, field] => find(document.get_ref(), &["tables", field]),
-        _ => None,
-    });
-    place.map(|offset| line_at(text, offset))
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use super::*;
-
-    /// The message about the DART preset with `old` replaced by `new`.
-    fn message(old: &str, new: &str) -> String {
-        let text = PRESETS[1].1;
-        assert!(text.contains(old), "the preset has no `{old}`");
-        Config::parse("my.toml".into(), "my.toml", &text.replacen(old, new, 1)).unwrap_err().to_string()
-    }
-
-    #[test]
-    fn presets_are_the_published_configurations() {
-        let size = |name| {
-            let config = Config::load(name).unwrap();
-            let (n, spec) = (&config.network, config.tables.spec);
-            assert_eq!((n.head_dim, n.hidden, n.heads, n.outputs), (n.dim, n.dim, 2, 256));
-            (n.layers, n.dim, spec.prototypes, spec.subspaces)
-        };
-        assert_eq!(size("dart-s"), (1, 16, 16, 1));
-        assert_eq!(size("dart"), (1, 32, 128, 2));
-        assert_eq!(size("dart-l"), (2, 32, 256, 2));
-    }
-
-    #[test]
-    fn a_kernel_takes_from_the_tables_what_it_does_not_say() {
-        let text = format!("{}\n[tables.kernels.\"layers.0.score\"]\nprototypes = 64\n", PRESETS[1].1);
-        let config = Config::parse("my.toml".into(), "my.toml", &text).unwrap();
-        let spec = config.tables.spec_of("layers.0.score");
-        assert_eq!(spec, KernelSpec { prototypes: 64, ..config.tables.spec });
-        assert_eq!(config.tables.spec_of("head"), config.tables.spec);
-    }
-
-    #[test]
-    fn messages_name_file_line_field_and_remedy() {
-        let cases = [
-            ("dim = 32", "dim = 200"),
-            ("dim = 32", "dim = \"wide\""),
-            ("dim = 32", "dims = 32"),
-            ("history = 10", ""),
-            ("pool = \"cls\"", "pool = \"first\""),
-            ("degree = 16", "degree = 0"),
-            ("prototypes = 128", "prototypes = 100"),
-            ("bits = 8", "bits = 9"),
-            ("activation_bits = 12", "activation_bits = 40"),
-            ("subspaces = 2", "subspaces = 11"),
-            (
-                "# [tables.kernels.\"layers.0.score\"]\n# prototypes = 64",
-                "[tables.kernels.\"layers.0.score\"]\nprototypes = 65",
-            ),
-            ("# [tables.kernels.\"layers.0.score\"]", "[tables.kernels.\"layers.1.score\"]"),
-            ("lr = 0.003", "lr = 3.0"),
-            ("epochs = 20", "epochs = 0"),
-            ("[network]", "[network"),
-        ];
-        let all: Vec<_> = cases.map(|(old, new)| format!("{new:?}\n    {}", message(old, new))).into();
-        insta::assert_snapshot!(all.join("\n"));
-    }
-}
+mod tests;

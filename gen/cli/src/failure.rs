@@ -53,13 +53,39 @@ pub(crate) enum Failure {
     },
     /// `--config` names neither a preset nor a file.
     #[error(
-        "--config {name}: neither a preset ({presets}) nor a file; write a preset to a file of your own with \
-         `tablewright train --config dart --print-config > my.toml`"
+        "{option} {name}: neither a preset ({presets}) nor a file; write a preset to a file of your own with \
+         `{example} > my.toml`"
     )]
-    UnknownConfig { name: String, presets: String },
+    UnknownConfig { option: &'static str, name: String, presets: String, example: &'static str },
+    /// `--teacher` names nothing.
+    #[error(
+        "--teacher {name}: neither `none`, nor a preset ({presets}), nor the file of a network or of a teacher's \
+         configuration"
+    )]
+    UnknownTeacher { name: String, presets: String },
+    /// An option for a teacher that nobody named.
+    #[error("--{option} says how a teacher counts, and there is none; give a --teacher too, or leave it out")]
+    NoTeacher { option: &'static str },
+    /// A teacher of other windows or labels than the student's.
+    #[error(
+        "the teacher {teacher} has {field} {found}, the student {wanted}; they must see the same windows and labels: \
+         give another --teacher, or train one with {field} {wanted}"
+    )]
+    TeacherMismatch { teacher: String, field: &'static str, found: String, wanted: String },
+    /// Two commands that make the same result.
+    #[error(
+        "`{}` is in use: another command is working there; wait for it, or give another output", folder.display()
+    )]
+    Busy { folder: PathBuf },
     /// A page that holds no more than one block.
     #[error("--page-bits {bits}: a page must be larger than the model's blocks of 2^{block_bits} bytes; give at least {}", .block_bits + 1)]
     PageBits { bits: u32, block_bits: u32 },
+    /// A float network that no table model may follow.
+    #[error("`{}` is too large for tables: {violation}; distill a student from it with `tablewright distill --teacher`", path.display())]
+    TooLarge { path: PathBuf, violation: String },
+    /// A file that a table should stand in.
+    #[error("`{}` has no lines `{}` and `{}` one after the other; put both where the table should stand", path.display(), markers[0], markers[1])]
+    Markers { path: PathBuf, markers: [&'static str; 2] },
     /// The trainer is not installed.
     #[error("the trainer cannot be found: {looked}; build it with `make trainer`")]
     TrainerMissing { looked: String },

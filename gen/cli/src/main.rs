@@ -2,25 +2,33 @@
 //!
 //! * [`cli`]: the command line. [`commands`]: one file for each subcommand, with its arguments.
 //! * [`failure`]: exit statuses and everything that ends with status 2. [`ui`]: all that is printed.
-//! * [`subject`]: what a path leads to. [`config`]: what `train` is told. [`parts`], [`trainer`], [`measure`],
-//!   [`replay`]: the steps of `train` and `run`. [`work`], [`outfile`]: files on the way, and
-//!   files that appear whole or not at all.
+//! * [`subject`]: what a path leads to. [`config`], [`teacher`], [`training`]: what trainings are told.
+//! * [`parts`], [`chain`], [`trainer`], [`tables`], [`measure`], [`summary`]: the steps of `teacher`, `distill`,
+//!   `tabularize` and `train`, which is all of them. [`stages`]: what is kept between them.
+//! * [`replay`]: the one of `run`. [`outfile`]: files that appear whole or not at all. [`digest`]: whether content is the
+//!   same.
 //!
 //! Only this crate talks to the terminal, and it knows neither cycles nor Verilog.
 
 mod built;
+mod chain;
 mod cli;
 mod commands;
 mod config;
+mod digest;
 mod failure;
 mod measure;
 mod outfile;
 mod parts;
 mod replay;
+mod stages;
 mod subject;
+mod summary;
+mod tables;
+mod teacher;
 mod trainer;
+mod training;
 mod ui;
-mod work;
 
 use std::process::ExitCode;
 

@@ -2,12 +2,18 @@
 
 use ndarray::{Axis, s};
 use rayon::prelude::*;
+use serde::Serialize;
 use tablewright_design::{Design, NodeId};
 use tablewright_golden::Golden;
+use tablewright_model::Network;
 use tablewright_tabularize::Evaluator;
-use tablewright_tabularize::score::{Counts, counts};
+use tablewright_tabularize::score::{Counts, best, counts};
 use tablewright_trace::metrics::bitmap;
 use tablewright_trace::{Confusion, Dataset};
+
+use crate::failure::Failure;
+use crate::parts::Parts;
+use crate::ui::{Ui, Unit};
 
 /// Windows whose logits are held at once.
 pub(crate) const BATCH: usize = 8192;
@@ -55,6 +61,25 @@ impl GoldenPool {
         });
         all
     }
+}
+
+/// Micro-F1 on the two parts that nothing is learned from. Thresholds are chosen on the validation part.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub(crate) struct F1 {
+    pub(crate) valid: f64,
+    pub(crate) test: f64,
+}
+
+/// Of a float network.
+pub(crate) fn f1_of_network(network: &Network, parts: &Parts, ui: &Ui) -> Result<F1, Failure> {
+    let before = parts.valid.len();
+    let bar = ui.bar("measuring", Unit::Items, (before + parts.test.len()) as u64);
+    let evaluator = Evaluator::of_network(network)?;
+    let chosen = best(evaluator.logits(parts.valid.windows.view()).view(), parts.valid.labels.view());
+    let at = |done: usize| bar.at((before + done) as u64);
+    at(0);
+    let test = f1_of_floats(&evaluator, &parts.test, chosen.threshold, at);
+    Ok(F1 { valid: chosen.f1, test })
 }
 
 /// Micro-F1 of float logits at a threshold (a probability); `progress` hears of every window done.

@@ -15,6 +15,10 @@ pub(crate) fn check_place(path: &Path, inputs: &[&Path]) -> Result<(), Failure> 
     if path.is_dir() {
         return refuse("it is a directory; give the path of a file in it");
     }
+    if path.exists() && !path.is_file() {
+        // Renaming onto a device would replace it.
+        return refuse("it is no regular file; give another path");
+    }
     if path.file_name().is_none() {
         return refuse("it is no name of a file");
     }

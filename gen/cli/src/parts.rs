@@ -5,6 +5,8 @@ use tablewright_model::{InputConfig, NetworkConfig};
 use tablewright_tabularize::Data;
 use tablewright_trace::{Dataset, DatasetOptions, Error, Fractions, Split, Trace};
 
+use crate::digest::Digest;
+
 /// Labelled windows, split by time. What is learned and chosen sees the first two only.
 #[derive(Debug)]
 pub(crate) struct Parts {
@@ -18,7 +20,7 @@ pub(crate) struct Parts {
 pub(crate) struct Labels<'a> {
     pub(crate) network: &'a NetworkConfig,
     pub(crate) input: &'a InputConfig,
-    /// Only deltas inside a page of 2^`page_bits` bytes.
+    /// Only deltas inside a page of 2^`page_bits` bytes, instead of what the input says.
     pub(crate) page_bits: Option<u32>,
 }
 
@@ -42,6 +44,21 @@ impl Parts {
             valid: all.subset(split.valid, max.div_ceil(4)),
             test: all.subset(split.test, usize::MAX),
         })
+    }
+
+    /// Of all that a trainer sees: windows, labels and their times, in both parts.
+    pub(crate) fn digest(&self) -> String {
+        let mut digest = Digest::default();
+        for part in [&self.train, &self.valid] {
+            // The shape says how the bytes are cut.
+            for length in part.windows.shape().iter().chain(part.labels.shape()) {
+                digest.add(&(*length as u64).to_le_bytes());
+            }
+            digest.add(&part.windows.iter().copied().collect::<Vec<_>>());
+            digest.add(&part.labels.iter().copied().collect::<Vec<_>>());
+            digest.add(&part.current.iter().flat_map(|at| at.to_le_bytes()).collect::<Vec<_>>());
+        }
+        digest.finish()
     }
 
     /// What the trainer gets: the windows to learn from and to choose on, and none of the test part.

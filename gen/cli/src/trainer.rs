@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
 
-use serde::Deserialize;
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
 
 use crate::config::Training;
+use crate::digest;
 use crate::failure::Failure;
 
 /// Name of the program.
@@ -33,6 +35,41 @@ pub(crate) struct Job<'a> {
     pub(crate) name: &'a str,
     pub(crate) training: &'a Training,
     pub(crate) seed: u64,
+    pub(crate) device: Device,
+    pub(crate) lesson: Option<Lesson<'a>>,
+    /// Where the trainer keeps its state after each epoch, and takes it up again.
+    pub(crate) checkpoint: &'a Path,
+}
+
+/// From whom a network learns beside the labels.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Lesson<'a> {
+    /// A network file.
+    pub(crate) teacher: &'a Path,
+    /// Share of the labels in the loss.
+    pub(crate) alpha: f64,
+    pub(crate) temperature: f64,
+}
+
+/// Where a training computes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Device {
+    /// On the processor's cores.
+    #[default]
+    Cpu,
+    /// On an NVIDIA card; the trainer must be built for it.
+    Cuda,
+}
+
+impl Device {
+    /// As it is written.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Cpu => "cpu",
+            Self::Cuda => "cuda",
+        }
+    }
 }
 
 /// A line of the trainer after each epoch; it has more fields.
@@ -65,11 +102,17 @@ impl Trainer {
         })
     }
 
+    /// Of the program itself: another one may make another network.
+    pub(crate) fn digest(&self) -> Result<String, Failure> {
+        digest::of_file(&self.path)
+    }
+
     /// Trains; `report` is called after each epoch.
     pub(crate) fn train(&self, job: &Job<'_>, mut report: impl FnMut(Epoch)) -> Result<(), Failure> {
         let Training { epochs, batch, lr, weight_decay, patience, max_windows: _ } = job.training;
         let start = |reason| Failure::TrainerStart { path: self.path.clone(), reason };
-        let mut child = Command::new(&self.path)
+        let mut command = Command::new(&self.path);
+        command
             .arg(job.dataset)
             .arg("--output")
             .arg(job.output)
@@ -78,7 +121,14 @@ impl Trainer {
             .args(["--name", job.name, "--format", "json"])
             .args(["--epochs", &epochs.to_string(), "--batch", &batch.to_string(), "--lr", &lr.to_string()])
             .args(["--weight-decay", &weight_decay.to_string(), "--patience", &patience.to_string()])
-            .args(["--seed", &job.seed.to_string()])
+            .args(["--seed", &job.seed.to_string(), "--device", job.device.word()])
+            .arg("--checkpoint")
+            .arg(job.checkpoint);
+        if let Some(Lesson { teacher, alpha, temperature }) = job.lesson {
+            command.arg("--teacher").arg(teacher);
+            command.args(["--alpha", &alpha.to_string(), "--temperature", &temperature.to_string()]);
+        }
+        let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -110,6 +160,10 @@ impl Trainer {
         let complaint = complaint.and_then(|thread| thread.join().ok()).unwrap_or_default();
         if !status.success() {
             let reason = match complaint.strip_prefix("error: ").unwrap_or(&complaint) {
+                "" if job.checkpoint.exists() => format!(
+                    "{status}; the same command goes on after the last finished epoch, and if the machine ran out of \
+                     memory, give a smaller --max-windows"
+                ),
                 "" => format!("{status}; if the machine ran out of memory, give a smaller --max-windows"),
                 said => said.to_owned(),
             };

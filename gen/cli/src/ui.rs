@@ -97,6 +97,13 @@ impl Ui {
         }
     }
 
+    /// Something good to know; `-q` hides it.
+    pub(crate) fn remark(&self, text: impl Display) {
+        if !self.output.quiet {
+            Self::line("", text);
+        }
+    }
+
     /// What is being done; `-v` shows it.
     pub(crate) fn detail(&self, text: impl Display) {
         if self.output.verbose > 0 {

@@ -183,11 +183,23 @@ pub struct InputConfig {
     pub degree: usize,
     /// Entries of the recent-request filter.
     pub filter: usize,
+    /// Only deltas inside a page of 2^`page_bits` bytes are labelled; for physical addresses, 12. Every delta if a file
+    /// does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page_bits: Option<u32>,
 }
 
 impl Default for InputConfig {
     fn default() -> Self {
-        Self { block_bits: 6, segment_bits: 6, pc_segments: 0, lookahead: 128, degree: 16, filter: 16 }
+        Self {
+            block_bits: 6,
+            segment_bits: 6,
+            pc_segments: 0,
+            lookahead: 128,
+            degree: 16,
+            filter: 16,
+            page_bits: None,
+        }
     }
 }
 
@@ -206,6 +218,9 @@ impl InputConfig {
         range("lookahead", self.lookahead, 1, 1024);
         range("degree", self.degree, 1, 64);
         range("filter", self.filter, 0, 256);
+        if let Some(bits) = self.page_bits {
+            range("page_bits", bits as usize, self.block_bits as usize + 1, 48);
+        }
         bad
     }
 }

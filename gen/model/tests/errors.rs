@@ -239,6 +239,7 @@ fn limits() {
         ("lookahead", vec![0, 1025]),
         ("degree", vec![0, 65]),
         ("filter", vec![257]),
+        ("page_bits", vec![6, 49]),
     ] {
         for value in values {
             messages.entry("input", |entry| entry["input"][field] = value.into());

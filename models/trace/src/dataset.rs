@@ -42,7 +42,8 @@ pub enum Rows {
 pub struct DatasetOptions {
     /// Which accesses become rows.
     pub rows: Rows,
-    /// Label only deltas inside a page of 2^`page_bits` bytes: for physical addresses, 12.
+    /// Label only deltas inside a page of 2^`page_bits` bytes (for physical addresses, 12), instead of what
+    /// [`InputConfig::page_bits`] says.
     pub page_bits: Option<u32>,
     /// Keep at most this many rows, evenly thinned over the trace.
     pub max_rows: Option<usize>,
@@ -184,6 +185,7 @@ fn nothing_to_learn(
     }
     let page = options
         .page_bits
+        .or(input.page_bits)
         .map_or_else(String::new, |bits| format!(" in the same page of {} bytes", 1u64 << bits));
     Error::NoDeltaInRange { trace: file, lookahead: input.lookahead, range: network.outputs / 2, page }
 }

@@ -69,6 +69,12 @@ fn deltas_across_a_page_are_left_out_when_asked() {
     let options = DatasetOptions { page_bits: Some(12), ..DatasetOptions::default() };
     let dataset = Dataset::from_trace_with(&trace, &network(1, 256), &input(2), &options).unwrap();
     assert_eq!((dataset.current.clone(), bits(&dataset, 0)), (vec![0], vec![0]));
+    let paged = InputConfig { page_bits: Some(12), ..input(2) };
+    assert_eq!(Dataset::from_trace(&trace, &network(1, 256), &paged).unwrap(), dataset);
+    // What is asked for goes before what the input says.
+    let wide = DatasetOptions { page_bits: Some(20), ..DatasetOptions::default() };
+    let all = Dataset::from_trace_with(&trace, &network(1, 256), &paged, &wide).unwrap();
+    assert_eq!(bits(&all, 0), [0, 1]);
 }
 
 #[test]

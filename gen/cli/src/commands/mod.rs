@@ -1,9 +1,13 @@
 //! The subcommands: each file has the arguments of one and runs it.
 
 pub(crate) mod build;
+pub(crate) mod distill;
 pub(crate) mod estimate;
 pub(crate) mod info;
 pub(crate) mod lint;
+pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod sim;
+pub(crate) mod tabularize;
+pub(crate) mod teacher;
 pub(crate) mod train;

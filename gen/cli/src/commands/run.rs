@@ -16,6 +16,7 @@ use crate::outfile::{self, NewFile};
 use crate::parts::Labels;
 use crate::replay::{Replayed, Scope, replay};
 use crate::subject;
+use crate::training::check_page_bits;
 use crate::ui::{Render, Ui, Unit, count, grid, pairs};
 
 /// Run a model over a trace, bit for bit as the hardware would, and measure its prefetches
@@ -41,7 +42,7 @@ pub(crate) struct Args {
     /// Part of the trace, split by time as `train` does
     #[arg(long, value_enum, default_value_t = Part::All)]
     pub(crate) part: Part,
-    /// Count for F1 only deltas inside a page of 2^N bytes; 12 if the trace has physical addresses
+    /// Count for F1 only deltas inside a page of 2^N bytes [default: as the model was trained]
     #[arg(long, value_name = "N", value_parser = RangedI64ValueParser::<u32>::new().range(1..=48))]
     pub(crate) page_bits: Option<u32>,
 }
@@ -121,7 +122,8 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
     }
     let trace = subject::trace(&args.trace, ui)?;
     let scope = scope(&model, &trace, args)?;
-    if args.page_bits.is_none()
+    let page_bits = args.page_bits.or(model.input.page_bits);
+    if page_bits.is_none()
         && let Some(warning) = trace.info.warning
     {
         ui.warn(format_args!("{}: {warning}", args.trace.display()));
@@ -153,7 +155,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
         model: &model.name,
         trace: &trace.info.file,
         part: args.part,
-        page_bits: args.page_bits,
+        page_bits,
         windows,
         report,
         baselines,
@@ -164,8 +166,8 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
 /// The accesses of the part that was asked for.
 fn scope(model: &TableModel, trace: &Trace, args: &Args) -> Result<Scope, Failure> {
     let (network, input) = (&model.network, &model.input);
-    if let Some(bits) = args.page_bits.filter(|&bits| bits <= input.block_bits) {
-        return Err(Failure::PageBits { bits, block_bits: input.block_bits });
+    if let Some(bits) = args.page_bits {
+        check_page_bits(bits, input)?;
     }
     let all = 0..trace.accesses.len();
     let needed = network.history + input.lookahead;

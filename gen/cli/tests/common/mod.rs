@@ -47,6 +47,12 @@ bits = 8
 activation_bits = 12
 "#;
 
+/// A teacher's configuration for the windows of [`SMALL`].
+pub(crate) fn small_teacher() -> String {
+    let (network_and_input, _) = SMALL.split_once("[tables]").unwrap();
+    format!("{network_and_input}\n[training]\nepochs = 2\n")
+}
+
 pub(crate) fn small() -> NetworkConfig {
     NetworkConfig {
         history: 4,
@@ -122,9 +128,19 @@ impl Random {
 fn instructions(accesses: usize) -> Vec<u8> {
     let mut random = Random(1);
     let mut block = 0x10_0000_u64;
+    let blocks: Vec<u64> = (0..accesses)
+        .map(|_| {
+            block += 1 + random.next() % 8;
+            block
+        })
+        .collect();
+    walk(&blocks)
+}
+
+/// Loads of these blocks, one after the other.
+fn walk(blocks: &[u64]) -> Vec<u8> {
     let mut bytes = Vec::new();
-    for _ in 0..accesses {
-        block += 1 + random.next() % 8;
+    for block in blocks {
         let mut record = [0_u8; 64];
         record[0..8].copy_from_slice(&0x40_1000_u64.to_le_bytes());
         record[32..40].copy_from_slice(&(block << 6).to_le_bytes());
@@ -144,6 +160,8 @@ impl Room {
         room.write("app.trace", &instructions(2000));
         room.write("short.trace", &instructions(50));
         room.write("shortest.trace", &instructions(15));
+        room.write("single.trace", &walk(&[0x4000; 600]));
+        room.write("far.trace", &walk(&(0..600).map(|i| 0x4000 + 1000 * i).collect::<Vec<_>>()));
         room.write("loads.txt", loads().as_bytes());
         room.write("small.toml", SMALL.as_bytes());
         let spec = KernelSpec { encoder: EncoderKind::Tree, prototypes: 16, subspaces: 2, bits: 8 };
@@ -214,7 +232,12 @@ impl Room {
 
     /// Names of all files.
     pub(crate) fn files(&self) -> Vec<String> {
-        let entries = fs::read_dir(self.folder.path()).unwrap();
+        self.files_in("")
+    }
+
+    /// Names of all files in a folder of this one.
+    pub(crate) fn files_in(&self, folder: &str) -> Vec<String> {
+        let entries = fs::read_dir(self.path(folder)).unwrap();
         let mut names: Vec<_> =
             entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
