@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{build, estimate, info, lint, run, sim, train};
+use crate::commands::{build, estimate, explain, info, lint, run, sim, train};
 use crate::failure::{Failure, Outcome};
 use crate::ui::{OutputArgs, Ui};
 
@@ -37,6 +37,7 @@ pub(crate) enum Command {
     Train(train::Args),
     Info(info::Args),
     Run(run::Args),
+    Explain(explain::Args),
     Build(build::Args),
     Lint(lint::Args),
     Sim(sim::Args),
@@ -49,6 +50,7 @@ impl Command {
             Self::Train(args) => train::run(args, ui),
             Self::Info(args) => info::run(args, ui),
             Self::Run(args) => run::run(args, ui),
+            Self::Explain(args) => explain::run(args, ui),
             Self::Build(args) => build::run(args, ui),
             Self::Lint(args) => lint::run(args, ui),
             Self::Sim(args) => sim::run(args, ui),

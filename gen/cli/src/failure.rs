@@ -60,6 +60,21 @@ pub(crate) enum Failure {
     /// A page that holds no more than one block.
     #[error("--page-bits {bits}: a page must be larger than the model's blocks of 2^{block_bits} bytes; give at least {}", .block_bits + 1)]
     PageBits { bits: u32, block_bits: u32 },
+    /// A network that is no stage of the model.
+    #[error(
+        "`{}` is no {role} of `{}`: {difference}; give the one that the model was made from",
+        path.display(), model.display()
+    )]
+    OtherNetwork {
+        path: PathBuf,
+        role: &'static str,
+        model: PathBuf,
+        /// Field and both values.
+        difference: String,
+    },
+    /// A plot that cannot be laid out.
+    #[error("`{}` cannot be drawn: {problem}; leave out --svg and take the figures from --format json", path.display())]
+    Draw { path: PathBuf, problem: String },
     /// The trainer is not installed.
     #[error("the trainer cannot be found: {looked}; build it with `make trainer`")]
     TrainerMissing { looked: String },

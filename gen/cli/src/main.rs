@@ -3,7 +3,7 @@
 //! * [`cli`]: the command line. [`commands`]: one file for each subcommand, with its arguments.
 //! * [`failure`]: exit statuses and everything that ends with status 2. [`ui`]: all that is printed.
 //! * [`subject`]: what a path leads to. [`config`]: what `train` is told. [`parts`], [`trainer`], [`measure`],
-//!   [`replay`]: the steps of `train` and `run`. [`work`], [`outfile`]: files on the way, and
+//!   [`replay`]: the steps of `train` and `run`. [`explain`]: what `explain` finds out. [`work`], [`outfile`]: files on the way, and
 //!   files that appear whole or not at all.
 //!
 //! Only this crate talks to the terminal, and it knows neither cycles nor Verilog.
@@ -12,6 +12,7 @@ mod built;
 mod cli;
 mod commands;
 mod config;
+mod explain;
 mod failure;
 mod measure;
 mod outfile;

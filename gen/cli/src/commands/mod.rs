@@ -2,6 +2,7 @@
 
 pub(crate) mod build;
 pub(crate) mod estimate;
+pub(crate) mod explain;
 pub(crate) mod info;
 pub(crate) mod lint;
 pub(crate) mod run;
