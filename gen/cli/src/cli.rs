@@ -2,7 +2,9 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{build, distill, estimate, info, lint, report, run, sim, tabularize, teacher, train};
+use crate::commands::{
+    build, distill, estimate, explain, info, lint, report, run, sim, tabularize, teacher, train,
+};
 use crate::failure::{Failure, Outcome};
 use crate::ui::{OutputArgs, Ui};
 
@@ -41,6 +43,7 @@ pub(crate) enum Command {
     Report(report::Args),
     Info(info::Args),
     Run(run::Args),
+    Explain(explain::Args),
     Build(build::Args),
     Lint(lint::Args),
     Sim(sim::Args),
@@ -57,6 +60,7 @@ impl Command {
             Self::Report(args) => report::run(args, ui),
             Self::Info(args) => info::run(args, ui),
             Self::Run(args) => run::run(args, ui),
+            Self::Explain(args) => explain::run(args, ui),
             Self::Build(args) => build::run(args, ui),
             Self::Lint(args) => lint::run(args, ui),
             Self::Sim(args) => sim::run(args, ui),

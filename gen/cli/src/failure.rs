@@ -86,6 +86,21 @@ pub(crate) enum Failure {
     /// A file that a table should stand in.
     #[error("`{}` has no lines `{}` and `{}` one after the other; put both where the table should stand", path.display(), markers[0], markers[1])]
     Markers { path: PathBuf, markers: [&'static str; 2] },
+    /// A network that is no stage of the model.
+    #[error(
+        "`{}` is no {role} of `{}`: {difference}; give the one that the model was made from",
+        path.display(), model.display()
+    )]
+    OtherNetwork {
+        path: PathBuf,
+        role: &'static str,
+        model: PathBuf,
+        /// Field and both values.
+        difference: String,
+    },
+    /// A plot that cannot be laid out.
+    #[error("`{}` cannot be drawn: {problem}; leave out --svg and take the figures from --format json", path.display())]
+    Draw { path: PathBuf, problem: String },
     /// The trainer is not installed.
     #[error("the trainer cannot be found: {looked}; build it with `make trainer`")]
     TrainerMissing { looked: String },

@@ -5,7 +5,7 @@
 //! * [`subject`]: what a path leads to. [`config`], [`teacher`], [`training`]: what trainings are told.
 //! * [`parts`], [`chain`], [`trainer`], [`tables`], [`measure`], [`summary`]: the steps of `teacher`, `distill`,
 //!   `tabularize` and `train`, which is all of them. [`stages`]: what is kept between them.
-//! * [`replay`]: the one of `run`. [`outfile`]: files that appear whole or not at all. [`digest`]: whether content is the
+//! * [`replay`]: the one of `run`. [`explain`]: what `explain` finds out. [`outfile`]: files that appear whole or not at all. [`digest`]: whether content is the
 //!   same.
 //!
 //! Only this crate talks to the terminal, and it knows neither cycles nor Verilog.
@@ -16,6 +16,7 @@ mod cli;
 mod commands;
 mod config;
 mod digest;
+mod explain;
 mod failure;
 mod measure;
 mod outfile;

@@ -4,6 +4,7 @@
 //! * [`score`]: micro-F1 and the threshold that maximises it.
 //! * [`tabularize()`]: learns encoders and tables, kernel by kernel.
 //! * [`report`]: what was measured on the way.
+//! * [`explain`]: what a model loses where, kernel by kernel.
 //!
 //! The method is that of DART (arXiv 2401.06362) with the hash trees of MADDNESS (arXiv 2106.10860): inputs are split
 //! into subspaces, each sub-vector is replaced by a code, and every product becomes a sum of table entries. Kernels are
@@ -19,6 +20,7 @@ mod data;
 mod encode;
 mod error;
 pub mod evaluate;
+pub mod explain;
 mod fold;
 mod kmeans;
 mod learn;

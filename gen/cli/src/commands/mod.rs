@@ -3,6 +3,7 @@
 pub(crate) mod build;
 pub(crate) mod distill;
 pub(crate) mod estimate;
+pub(crate) mod explain;
 pub(crate) mod info;
 pub(crate) mod lint;
 pub(crate) mod report;
