@@ -4,7 +4,8 @@
 Copy this file into your project. Train a `Network` in whatever way you like: its input are segments as fractions,
 float [windows, history, segments], oldest access first; its output the logits of the delta bitmap, float
 [windows, outputs]. Then `export` it and run `tablewright tabularize NETWORK --trace TRACE -o MODEL`. Your own module may
-be exported as well, if its parameters have, or are given, the names and shapes of this one's.
+be exported as well, if its parameters have, or are given, the names and shapes of this one's. Run as a program, this
+file writes an untrained network to network.safetensors, to try the next steps with.
 """
 
 import json

@@ -43,7 +43,7 @@ pub struct LayerWeights {
 
 /// A trained float network.
 ///
-/// In its file (safetensors, one `f32` tensor a parameter) the names are those of a plain `PyTorch` module: `embed.weight`,
+/// In its file (safetensors, one tensor a parameter) the names are those of a plain `PyTorch` module: `embed.weight`,
 /// `embed.bias`, `cls` (`[dim]`, only with a cls token), `pos` ([`NetworkConfig::position_shape`]), `layers.{i}.ln1.weight`, …, `ln.weight`,
 /// `head.weight`, `head.bias`. Any linear bias may be absent.
 #[derive(Debug, Clone, PartialEq)]

@@ -60,7 +60,8 @@ pub fn model_from_bytes(bytes: &[u8], origin: &Path) -> Result<TableModel, Error
     model::read(Source::memory(bytes, origin))
 }
 
-/// The bytes of a model's file, the same for equal models. The model must pass [`TableModel::check`].
+/// The bytes of a model's file, the same for equal models. The model must pass [`TableModel::check`]. A tensor takes two
+/// bytes a value where IEEE half floats hold each of its values exactly.
 pub fn model_to_bytes(model: &TableModel) -> Result<Vec<u8>, Error> {
     model::write(model)
 }
