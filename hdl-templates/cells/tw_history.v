@@ -2,7 +2,7 @@
 //
 // Contract: a new row takes the place of the oldest of Rows rows. Then all Rows rows leave, oldest first: row r is at the
 // output 1 + r * Pace cycles after the new row came. Rows that have not come since the reset leave as zeros. The plan lets
-// no row come before the last one has left.
+// no row come before the cycle after the last one left.
 module tw_history #(
     parameter Rows  = 3,
     parameter Width = 8,
