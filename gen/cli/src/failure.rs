@@ -60,6 +60,9 @@ pub(crate) enum Failure {
     /// A page that holds no more than one block.
     #[error("--page-bits {bits}: a page must be larger than the model's blocks of 2^{block_bits} bytes; give at least {}", .block_bits + 1)]
     PageBits { bits: u32, block_bits: u32 },
+    /// A float network that no table model may follow.
+    #[error("`{}` is too large for tables: {violation}; give a network within these limits", path.display())]
+    TooLarge { path: PathBuf, violation: String },
     /// A network that is no stage of the model.
     #[error(
         "`{}` is no {role} of `{}`: {difference}; give the one that the model was made from",
