@@ -6,7 +6,9 @@
 mod common;
 
 use common::{Room, TRAINER};
+use ndarray::Axis;
 use serde_json::Value;
+use tablewright_model::{Activation, Network, load_model, load_network, save_model, save_network};
 
 const EXPLAIN: &str = "explain m.safetensors --trace app.trace --network network.safetensors";
 
@@ -63,6 +65,75 @@ fn every_stage_and_kernel_is_explained() {
     assert!(names(&found["kernels"]).contains(&found["costliest"]["alone"].as_str().unwrap()));
 }
 
+/// Runs of 50 steps of 1 block in one region and of 3 blocks in another; the top segment tells the regions apart.
+fn two_strides() -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for i in 0..3000_u64 {
+        let block = if i / 50 % 2 == 0 { i } else { (63 << 18) + 3 * i };
+        let mut record = [0_u8; 64];
+        record[0..8].copy_from_slice(&0x40_1000_u64.to_le_bytes());
+        record[32..40].copy_from_slice(&((1 << 30) + (block << 6)).to_le_bytes());
+        bytes.extend(record);
+    }
+    bytes
+}
+
+/// Knows [`two_strides`]: the embedding carries the region, the head turns it into deltas, and what is between them
+/// adds little.
+fn knowing(mut network: Network) -> Network {
+    network.embed.weight.fill(0.0);
+    for (i, mut row) in network.embed.weight.outer_iter_mut().enumerate() {
+        row[3] = if i % 2 == 0 { 4.0 } else { -4.0 };
+        network.embed.bias[i] = -row[3] / 2.0;
+    }
+    network.layers[0].out.weight *= 0.05;
+    network.layers[0].ff2.weight *= 0.05;
+    for (output, mut row) in network.head.weight.outer_iter_mut().enumerate() {
+        // Deltas 1 to 16 come first; all of them occur in steps of 1.
+        let (near, in_both) = (output < 16, output % 3 == 2);
+        let slope = if near && !in_both { -0.5 } else { 0.0 };
+        for (i, weight) in row.iter_mut().enumerate() {
+            *weight = if i % 2 == 0 { slope } else { -slope };
+        }
+        network.head.bias[output] = match (near, in_both) {
+            (true, true) => 3.0,
+            (true, false) => 0.0,
+            (false, _) => -6.0,
+        };
+    }
+    network
+}
+
+#[test]
+fn a_broken_kernel_is_named() {
+    let room = Room::new();
+    room.trainer("trainer", TRAINER);
+    room.write("strides.trace", &two_strides());
+    let network = knowing(load_network(&room.path("network.safetensors")).unwrap());
+    save_network(&network, &room.path("network.safetensors")).unwrap();
+    room.json("train strides.trace -o whole.safetensors --config small.toml");
+    let explain = |model: &str| {
+        room.json(&format!("explain {model} --trace strides.trace --network network.safetensors"))
+    };
+    let whole = explain("whole.safetensors");
+    assert!(number(&whole["stages"][2]["f1"]) > 0.9, "{}", whole["stages"]);
+    assert!(number(&whole["costliest"]["f1_lost"]) < 0.01, "{}", whole["costliest"]);
+    for kernel in ["embed", "head"] {
+        let mut model = load_model(&room.path("whole.safetensors")).unwrap();
+        let linear = if kernel == "embed" { &mut model.embed } else { &mut model.head };
+        // Every code looks up the entries of another.
+        linear.table.entries.invert_axis(Axis(1));
+        save_model(&model, &room.path("broken.safetensors")).unwrap();
+        let broken = explain("broken.safetensors");
+        let worst = &broken["costliest"];
+        assert_eq!((&worst["alone"], &worst["exact"]), (&kernel.into(), &kernel.into()));
+        assert!(number(&worst["f1_lost"]) > 0.05 && number(&worst["f1_gained"]) > 0.05, "{worst}");
+        let text = room.run("explain broken.safetensors --trace strides.trace --network network.safetensors");
+        let text = String::from_utf8(text.stdout).unwrap();
+        assert!(text.contains(&format!("`{kernel}` costs most: as the only kernel in tables")), "{text}");
+    }
+}
+
 #[test]
 fn the_same_call_gives_the_same_bytes() {
     let room = trained();
@@ -108,13 +179,13 @@ fn networks_beside_the_model_are_found_and_missing_ones_named() {
 fn refusals() {
     let room = Room::new();
     // A network for other windows than the model's.
-    let other = tablewright_model::load_network(&room.path("network.safetensors")).unwrap();
+    let other = load_network(&room.path("network.safetensors")).unwrap();
     let mut narrow = other.clone();
     narrow.input.lookahead = 8;
-    tablewright_model::save_network(&narrow, &room.path("narrow.safetensors")).unwrap();
+    save_network(&narrow, &room.path("narrow.safetensors")).unwrap();
     let mut linear = other;
-    linear.config.activation = tablewright_model::Activation::Relu;
-    tablewright_model::save_network(&linear, &room.path("relu.safetensors")).unwrap();
+    linear.config.activation = Activation::Relu;
+    save_network(&linear, &room.path("relu.safetensors")).unwrap();
     let before = room.files();
     let lines = [
         "explain model.safetensors",
