@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    build, distill, estimate, explain, info, lint, report, run, sim, tabularize, teacher, train,
+    bits, build, distill, estimate, explain, info, lint, report, run, sim, tabularize, teacher, train,
 };
 use crate::failure::{Failure, Outcome};
 use crate::ui::{OutputArgs, Ui};
@@ -44,6 +44,7 @@ pub(crate) enum Command {
     Info(info::Args),
     Run(run::Args),
     Explain(explain::Args),
+    Bits(bits::Args),
     Build(build::Args),
     Lint(lint::Args),
     Sim(sim::Args),
@@ -61,6 +62,7 @@ impl Command {
             Self::Info(args) => info::run(args, ui),
             Self::Run(args) => run::run(args, ui),
             Self::Explain(args) => explain::run(args, ui),
+            Self::Bits(args) => bits::run(args, ui),
             Self::Build(args) => build::run(args, ui),
             Self::Lint(args) => lint::run(args, ui),
             Self::Sim(args) => sim::run(args, ui),

@@ -1,5 +1,6 @@
 //! The subcommands: each file has the arguments of one and runs it.
 
+pub(crate) mod bits;
 pub(crate) mod build;
 pub(crate) mod distill;
 pub(crate) mod estimate;

@@ -161,3 +161,116 @@ impl From<&Usage> for Codes {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tablewright_model::EncoderKind;
+
+    use super::*;
+
+    /// Numbers made up, so that what is printed is the same on every machine.
+    fn example() -> Explanation {
+        let error = |cosine, mse, relative| Error { cosine, mse, relative: Some(relative) };
+        let codes = |encoder, subspace, used, entropy, top_share, margin| Codes {
+            encoder,
+            subspace,
+            used,
+            dead: 16 - used,
+            entropy,
+            entropy_max: 4.0,
+            top_share,
+            margin,
+        };
+        let spec = |encoder| KernelSpec { encoder, prototypes: 16, subspaces: 2, bits: 8 };
+        let stage = |name, f1, f1_lost, threshold| Stage { name, f1, f1_lost, threshold };
+        Explanation {
+            model: "example".into(),
+            trace: "traces/example.champsimtrace.xz".into(),
+            page_bits: Some(12),
+            windows: Windows { train: 20_000, valid: 20_000, test: 20_000, test_of: 62_709 },
+            stages: vec![
+                stage("teacher", 0.93, None, 0.4),
+                stage("student", 0.9125, Some(0.0175), 0.375),
+                stage("prototypes", 0.84, Some(0.0725), 0.25),
+                stage("tables", 0.9, Some(-0.06), 0.5),
+                stage("integers", 0.899_99, Some(0.000_01), 0.5),
+            ],
+            left_out: Vec::new(),
+            baseline: Some(Baseline { f1_exact: 0.9125, f1_tables: 0.902 }),
+            costliest: Some(Costliest {
+                alone: "layers.0.score".into(),
+                f1_lost: 0.05,
+                exact: "embed".into(),
+                f1_gained: 0.0041,
+            }),
+            kernels: vec![
+                Kernel {
+                    name: "embed".into(),
+                    spec: spec(EncoderKind::Tree),
+                    alone: Some(Alone { f1: 0.91, f1_lost: 0.0025, error: error(0.99, 0.0123, 0.141) }),
+                    running: Some(error(0.99, 0.0123, 0.141)),
+                    exact: Some(Exact { f1: 0.9061, f1_gained: 0.0041 }),
+                    integers: Some(Integers { error: error(0.9999, 3.2e-6, 0.004), codes_changed: 0.0 }),
+                    codes: vec![
+                        codes("encoder", 0, 16, 3.75, 0.125, Some(0.5)),
+                        codes("encoder", 1, 1, 0.0, 1.0, None),
+                    ],
+                },
+                Kernel {
+                    name: "layers.0.score".into(),
+                    spec: spec(EncoderKind::L2),
+                    alone: Some(Alone { f1: 0.8625, f1_lost: 0.05, error: error(0.8, 12.5, 0.6) }),
+                    running: Some(error(-0.2, 12_345.0, 1.25)),
+                    exact: Some(Exact { f1: 0.89, f1_gained: -0.012 }),
+                    integers: None,
+                    codes: vec![
+                        codes("left", 0, 12, 3.0, 0.25, None),
+                        codes("right", 0, 16, 4.0, 0.0625, None),
+                    ],
+                },
+            ],
+        }
+    }
+
+    /// Without a student.
+    fn bare() -> Explanation {
+        let mut bare = example();
+        bare.stages.drain(..3);
+        bare.stages[0].f1_lost = None;
+        (bare.baseline, bare.costliest, bare.page_bits) = (None, None, None);
+        bare.windows.test_of = 20_000;
+        bare.left_out = vec!["student: there is no `m.stages/student.safetensors`, give --network".into()];
+        for kernel in &mut bare.kernels {
+            (kernel.alone, kernel.running, kernel.exact) = (None, None, None);
+        }
+        bare
+    }
+
+    #[test]
+    fn texts() {
+        use crate::ui::Render;
+        insta::assert_snapshot!("text", example().text());
+        insta::assert_snapshot!("text_without_a_student", bare().text());
+    }
+
+    #[test]
+    fn fields_for_machines() {
+        let json = serde_json::to_string_pretty(&example()).unwrap_or_default();
+        insta::assert_snapshot!("json", json);
+    }
+
+    #[test]
+    fn drawings() {
+        let (whole, bare) = (plot::svg(&example()), plot::svg(&bare()));
+        assert_eq!(whole, plot::svg(&example()));
+        let (whole, bare) = (whole.unwrap_or_default(), bare.unwrap_or_default());
+        for text in
+            ["Where example loses F1 on example.champsimtrace.xz", "0.9125", "+0.0600", "won: alone exact"]
+        {
+            assert!(whole.contains(text), "no `{text}` in {whole}");
+        }
+        assert!(!whole.contains("traces/"), "the page names a folder");
+        assert!(bare.contains("integers vs. tables") && !bare.contains("won: alone exact"), "{bare}");
+        assert!(!whole.contains("NaN") && !bare.contains("NaN"));
+    }
+}

@@ -183,3 +183,8 @@ fn step(span: f64, most: usize) -> f64 {
 fn decimals(step: f64) -> usize {
     (-step.log10().floor()).max(0.0) as usize
 }
+
+/// Without the sign of what is rounded to 0.
+fn unsigned_zero(value: f64, decimals: usize) -> f64 {
+    if value.abs() < 0.5 * 0.1_f64.powi(decimals as i32) { 0.0 } else { value }
+}

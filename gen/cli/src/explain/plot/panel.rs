@@ -6,7 +6,9 @@ use plotters::style::text_anchor::HPos;
 
 use crate::explain::Kernel;
 
-use super::{ABOVE, Area, BAR, Drawn, GREY, INK, NAMES, PALE, WIDTH, decimals, fill, step, text};
+use super::{
+    ABOVE, Area, BAR, Drawn, GREY, INK, NAMES, PALE, WIDTH, decimals, fill, step, text, unsigned_zero,
+};
 
 /// Room for the number behind the longest bar.
 const NUMBER: i32 = 84;
@@ -88,11 +90,6 @@ impl Panel {
         }
         Ok(())
     }
-}
-
-/// Without the sign of what is rounded to 0.
-fn unsigned_zero(value: f64, decimals: usize) -> f64 {
-    if value.abs() < 0.5 * 0.1_f64.powi(decimals as i32) { 0.0 } else { value }
 }
 
 /// Values to pixels.

@@ -5,7 +5,7 @@ use plotters::style::text_anchor::HPos;
 
 use crate::explain::Stage;
 
-use super::{Area, Drawn, GREEN, GREY, INK, PALE, RED, WIDTH, decimals, fill, step, text};
+use super::{Area, Drawn, GREEN, GREY, INK, PALE, RED, WIDTH, decimals, fill, step, text, unsigned_zero};
 
 const LEFT: i32 = 70;
 const TOP: i32 = 30;
@@ -45,7 +45,7 @@ pub(super) fn draw(area: &Area<'_>, stages: &[Stage]) -> Drawn {
         // Above whatever was drawn.
         let top = before.map_or(y, |(_, f1)| y.min(axis.y(f1)));
         let label = match stage.f1_lost {
-            Some(lost) => format!("{:.4}  ({:+.4})", stage.f1, -lost),
+            Some(lost) => format!("{:.4}  ({:+.4})", stage.f1, unsigned_zero(-lost, 4)),
             None => format!("{:.4}", stage.f1),
         };
         text(area, &label, (middle, top - 10), 13, INK, HPos::Center)?;

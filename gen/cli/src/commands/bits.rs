@@ -1,0 +1,242 @@
+//! `tablewright bits`: F1 against the width of the table entries.
+
+use std::path::PathBuf;
+
+use clap::builder::{RangedI64ValueParser, RangedU64ValueParser};
+use serde::Serialize;
+use tablewright_design::{lower, passes};
+use tablewright_model::{Network, Purpose};
+use tablewright_tabularize::explain::f1;
+use tablewright_tabularize::{Evaluator, Options, tabularize};
+
+use crate::config::Config;
+use crate::failure::{Failure, Outcome};
+use crate::measure::{f1_of_design, f1_of_floats};
+use crate::parts::{Labels, Parts, data};
+use crate::subject;
+use crate::ui::{Render, Ui, Unit, bits, count, grid, pairs};
+
+/// Widths that hardware can have.
+const WIDTHS: [u32; 6] = [4, 6, 8, 12, 16, 32];
+
+/// F1 that the fewest bits may cost.
+const MAY_COST: f64 = 0.01;
+
+/// Show how many bits the table entries need: make the tables anew for each width, and measure them
+///
+/// For each width the network is turned into tables whose entries all have it, and F1 is measured on the test part of the
+/// trace, of the tables in floats and in integers. The fewest bits are those that cost at most 0.01 of the best F1 that
+/// integers of any width reach.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  \
+    tablewright bits app.stages/student.safetensors --trace app.champsimtrace.xz\n  \
+    tablewright bits student.safetensors --trace app.champsimtrace.xz --config dart-s --bits 4,8,32\n\n\
+    A row of --markdown has the trace, the configuration, F1 of the network, F1 of the integers for each width from few \
+    bits to many, the fewest bits, and their storage with encoders.")]
+pub(crate) struct Args {
+    /// Float network (safetensors)
+    pub(crate) network: PathBuf,
+    /// Memory trace: instruction records or ML-DPC load lines; raw, .xz or .gz
+    #[arg(long)]
+    pub(crate) trace: PathBuf,
+    /// Tables: those of dart-s, dart, dart-l, or of a TOML file
+    #[arg(long, value_name = "NAME|FILE.toml", default_value = "dart")]
+    pub(crate) config: String,
+    /// Widths of a table entry, of 4, 6, 8, 12, 16 and 32
+    #[arg(long, value_name = "N,...", value_delimiter = ',', default_value = "4,6,8,12,16,32", value_parser = width)]
+    pub(crate) bits: Vec<u32>,
+    /// Seed of all drawing
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Fit to at most N windows, choose on a quarter as many, thinned evenly [default: the configuration's]
+    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
+    pub(crate) max_windows: Option<usize>,
+    /// Label only deltas inside a page of 2^N bytes; 12 if the trace has physical addresses
+    #[arg(long, value_name = "N", value_parser = RangedI64ValueParser::<u32>::new().range(1..=48))]
+    pub(crate) page_bits: Option<u32>,
+    /// Print one row of a Markdown table
+    #[arg(long, conflicts_with = "format")]
+    pub(crate) markdown: bool,
+}
+
+fn width(text: &str) -> Result<u32, String> {
+    let width = text.trim().parse().ok().filter(|width| WIDTHS.contains(width));
+    width.ok_or_else(|| "allowed are 4, 6, 8, 12, 16 and 32".to_owned())
+}
+
+/// What is printed.
+#[derive(Debug, Serialize)]
+struct Study {
+    network: String,
+    trace: String,
+    config: String,
+    seed: u64,
+    page_bits: Option<u32>,
+    windows_train: usize,
+    windows_valid: usize,
+    windows_test: usize,
+    /// Of the float network, on the test part like all others.
+    f1_network: f64,
+    /// From few bits to many.
+    widths: Vec<Width>,
+    /// The fewest bits that cost at most [`MAY_COST`].
+    fewest_bits: u32,
+}
+
+/// Tables of one width.
+#[derive(Debug, Clone, Copy, Serialize)]
+struct Width {
+    bits: u32,
+    f1_float_tables: f64,
+    f1_integer_tables: f64,
+    /// Against the best integers of all widths.
+    f1_cost: f64,
+    table_bits: u64,
+    encoder_bits: u64,
+    storage_bits: u64,
+}
+
+impl Study {
+    /// Those of the fewest bits.
+    fn fewest(&self) -> Option<&Width> {
+        self.widths.iter().find(|width| width.bits == self.fewest_bits)
+    }
+
+    fn markdown(&self) -> String {
+        let f1 = |f1: f64| format!("{f1:.4}");
+        let storage = self.fewest().map_or_else(String::new, |width| bits(width.storage_bits));
+        let cells = [self.trace.clone(), self.config.clone(), f1(self.f1_network)]
+            .into_iter()
+            .chain(self.widths.iter().map(|width| f1(width.f1_integer_tables)))
+            .chain([self.fewest_bits.to_string(), storage]);
+        format!("| {} |", cells.collect::<Vec<_>>().join(" | "))
+    }
+}
+
+impl Render for Study {
+    fn text(&self) -> String {
+        let head = pairs([
+            ("network", self.network.clone()),
+            ("trace", self.trace.clone()),
+            ("configuration", format!("{}, seed {}", self.config, self.seed)),
+            (
+                "windows",
+                format!(
+                    "{} to fit, {} to choose on, {} to measure",
+                    count(self.windows_train),
+                    count(self.windows_valid),
+                    count(self.windows_test)
+                ),
+            ),
+            ("F1 of the network", format!("{:.4}", self.f1_network)),
+        ]);
+        let rows = self.widths.iter().map(|width| {
+            vec![
+                width.bits.to_string(),
+                format!("{:.4}", width.f1_float_tables),
+                format!("{:.4}", width.f1_integer_tables),
+                format!("{:.4}", width.f1_cost),
+                bits(width.storage_bits),
+                if width.bits == self.fewest_bits { "fewest" } else { "" }.to_owned(),
+            ]
+        });
+        let header = ["bits", "F1 floats", "F1 integers", "cost", "tables and encoders", ""];
+        let table = grid(&header, &[0, 1, 2, 3, 4], rows);
+        format!("{head}\n\n{table}\nfewest: costs at most {MAY_COST} of the best F1 of the integers.")
+    }
+}
+
+pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
+    let network = subject::network(&args.network)?;
+    if let Some(violation) = network.config.violations(Purpose::Tables).into_iter().next() {
+        return Err(Failure::TooLarge { path: args.network.clone(), violation });
+    }
+    let block_bits = network.input.block_bits;
+    if let Some(bits) = args.page_bits.filter(|&bits| bits <= block_bits) {
+        return Err(Failure::PageBits { bits, block_bits });
+    }
+    let config = Config::load(&args.config)?;
+    let options = Options { seed: args.seed, ..config.tables };
+    options.check(&network.config)?;
+    let trace = subject::trace(&args.trace, ui)?;
+    if args.page_bits.is_none()
+        && let Some(warning) = trace.info.warning
+    {
+        ui.warn(format_args!("{}: {warning} (--page-bits 12)", args.trace.display()));
+    }
+    let labels = Labels { network: &network.config, input: &network.input, page_bits: args.page_bits };
+    let parts = Parts::of(&trace, &labels, args.max_windows.or(config.training.max_windows))?;
+
+    let mut wanted = args.bits.clone();
+    wanted.sort_unstable();
+    wanted.dedup();
+    let bar = ui.bar("tables", Unit::Items, 0);
+    let mut widths = Vec::new();
+    for (i, &bits) in wanted.iter().enumerate() {
+        let options = with_bits(&options, bits);
+        let width = measure(&network, &parts, &options, |done, of, step| {
+            bar.at_of((i * of + done) as u64, (wanted.len() * of) as u64);
+            bar.say(format!("{bits} bits  {step}"));
+            ui.detail(format_args!("{bits} bits: {step}"));
+        })?;
+        widths.push(width);
+    }
+    drop(bar);
+    let best = widths.iter().fold(0.0_f64, |best, width| best.max(width.f1_integer_tables));
+    for width in &mut widths {
+        width.f1_cost = best - width.f1_integer_tables;
+    }
+    let fewest_bits = widths.iter().find(|width| width.f1_cost <= MAY_COST).map_or(0, |width| width.bits);
+    let study = Study {
+        network: network.name.clone(),
+        trace: trace.info.file.clone(),
+        config: config.name,
+        seed: args.seed,
+        page_bits: args.page_bits,
+        windows_train: parts.train.len(),
+        windows_valid: parts.valid.len(),
+        windows_test: parts.test.len(),
+        f1_network: f1(&Evaluator::of_network(&network)?, data(&parts.valid), data(&parts.test)).f1,
+        widths,
+        fewest_bits,
+    };
+    if args.markdown {
+        ui.write(&study.markdown())?;
+    } else {
+        ui.print(&study)?;
+    }
+    Ok(Outcome::Done)
+}
+
+/// The same choices with another width for every kernel.
+fn with_bits(options: &Options, bits: u32) -> Options {
+    let mut options = options.clone();
+    options.spec.bits = bits;
+    for spec in options.kernels.values_mut() {
+        spec.bits = bits;
+    }
+    options
+}
+
+/// Tables of one width; what they cost in F1 shows when all are known.
+fn measure(
+    network: &Network,
+    parts: &Parts,
+    options: &Options,
+    mut tell: impl FnMut(usize, usize, &str),
+) -> Result<Width, Failure> {
+    let mut progress = |step: tablewright_tabularize::Progress| tell(step.done, step.of, &step.step);
+    let (model, _) = tabularize(network, data(&parts.train), data(&parts.valid), options, &mut progress)?;
+    let tables = Evaluator::of_model(&model)?;
+    let design = passes::optimise(&lower(&model));
+    let (table_bits, encoder_bits) = (design.table_bits(), design.encoder_bits());
+    Ok(Width {
+        bits: options.spec.bits,
+        f1_float_tables: f1_of_floats(&tables, &parts.test, model.threshold, |_| ()),
+        f1_integer_tables: f1_of_design(&design, &parts.test, |_| ()),
+        f1_cost: 0.0,
+        table_bits,
+        encoder_bits,
+        storage_bits: table_bits + encoder_bits,
+    })
+}
