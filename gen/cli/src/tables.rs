@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use serde::Serialize;
 use tablewright_design::{Design, lower, passes};
-use tablewright_model::{Network, TableModel};
+use tablewright_model::{Network, NetworkConfig, TableModel};
 use tablewright_plan::Plan;
 use tablewright_tabularize::{Evaluator, Options, Progress, Report, tabularize};
 
@@ -62,8 +62,25 @@ impl Hardware {
     }
 }
 
+/// Refuses more prototypes than there are windows: at the head every window gives one vector to learn them from.
+pub(crate) fn check_samples(
+    network: &NetworkConfig,
+    parts: &Parts,
+    options: &Options,
+) -> Result<(), Failure> {
+    let windows = parts.train.len().min(options.samples);
+    let prototypes = |kernel: &str| options.spec_of(kernel).prototypes;
+    match network.kernels().into_iter().find(|site| prototypes(&site.name) > windows) {
+        Some(site) => {
+            Err(Failure::FewWindows { prototypes: prototypes(&site.name), kernel: site.name, windows })
+        }
+        None => Ok(()),
+    }
+}
+
 /// Makes tables of a network and measures them.
 pub(crate) fn make(network: &Network, parts: &Parts, options: &Options, ui: &Ui) -> Result<Tables, Failure> {
+    check_samples(&network.config, parts, options)?;
     let began = Instant::now();
     let bar = ui.bar("tables", Unit::Items, 1);
     let mut progress = |step: Progress| {

@@ -5,7 +5,7 @@
 
 mod common;
 
-use common::{Room, small_teacher};
+use common::Room;
 use serde_json::Value;
 
 /// A trainer that writes down its calls, does what `./hook` says, and makes a network.
@@ -30,7 +30,6 @@ fn room() -> Room {
     let room = Room::new();
     room.trainer("trainer", TRAINER);
     room.write("hook", b"");
-    room.write("teacher.toml", small_teacher().as_bytes());
     room
 }
 
