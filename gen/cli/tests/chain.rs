@@ -281,3 +281,17 @@ fn models_side_by_side() {
     done(&room, &format!("{line} --check"));
     assert_eq!(room.run("report model.safetensors --into page.md --check").status.code(), Some(1));
 }
+
+#[test]
+fn the_zoos_table_is_that_of_its_models() {
+    let models = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models");
+    let mut zoo: Vec<_> =
+        std::fs::read_dir(models.join("zoo")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    zoo.retain(|path| path.extension().is_some_and(|ending| ending == "safetensors"));
+    zoo.sort();
+    let mut command = assert_cmd::Command::cargo_bin("tablewright").unwrap();
+    command.arg("report").args(zoo).arg("--into").arg(models.join("README.md")).arg("--check");
+    let output = command.output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{said}; `make zoo-report` writes it");
+}
