@@ -3,11 +3,12 @@
 use std::time::Instant;
 
 use serde::Serialize;
-use tablewright_design::{Design, lower, passes};
+use tablewright_design::{lower, passes};
 use tablewright_model::{Network, NetworkConfig, TableModel};
 use tablewright_plan::Plan;
 use tablewright_tabularize::{Evaluator, Options, Progress, Report, tabularize};
 
+use crate::built::designed;
 use crate::failure::Failure;
 use crate::measure::{F1, f1_of_design, f1_of_floats};
 use crate::parts::{Parts, data};
@@ -45,11 +46,8 @@ pub(crate) struct Hardware {
 impl Hardware {
     /// Of a model as `build` makes it.
     pub(crate) fn of(model: &TableModel) -> Self {
-        Self::of_design(&passes::optimise(&lower(model)))
-    }
-
-    fn of_design(design: &Design) -> Self {
-        let plan = Plan::serial(design);
+        let (design, _) = designed(model, true);
+        let plan = Plan::serial(&design);
         let (table_bits, encoder_bits) = (design.table_bits(), design.encoder_bits());
         Self {
             table_bits,
@@ -110,5 +108,5 @@ pub(crate) fn make(network: &Network, parts: &Parts, options: &Options, ui: &Ui)
         test: f1_of_design(&design, &parts.test, at(test + valid)),
     };
     drop(bar);
-    Ok(Tables { hardware: Hardware::of_design(&design), model, report, f1_float, f1_integer, seconds })
+    Ok(Tables { hardware: Hardware::of(&model), model, report, f1_float, f1_integer, seconds })
 }
