@@ -8,11 +8,13 @@ TW      := target/release/tablewright
 MODEL   ?= models/zoo/mcfns-dart-s.safetensors
 TRACE   ?= models/traces/mcfns.champsimtrace.xz
 BUILD   ?= build/demo
+# What the zoo is trained on.
+TRACES  ?= $(wildcard models/traces/*.champsimtrace.xz)
 
-.PHONY: help setup demo test lint bench shapes trainer zoo clean
+.PHONY: help setup demo test lint bench shapes trainer zoo zoo-report clean
 
 help: ## this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 setup: ## install what is missing: Verilator, Icarus Verilog, Yosys
 	@scripts/setup
@@ -38,9 +40,13 @@ shapes: setup ## long: 200 random shapes, each linted, simulated and compared
 trainer: ## the training program; compiles an ML framework for minutes
 	$(CARGO) build --release -p tablewright-train
 
-zoo: trainer ## train the shipped models again
+zoo: trainer ## train the models of the zoo again, on TRACES
 	@$(CARGO) build --quiet --release -p tablewright
-	@scripts/zoo $(TW)
+	@scripts/zoo $(TW) $(TRACES)
+
+zoo-report: ## the table of the zoo in models/README.md
+	@$(CARGO) build --quiet --release -p tablewright
+	@$(TW) report $(sort $(wildcard models/zoo/*.safetensors)) --into models/README.md
 
 clean: ## remove what was built
 	rm -rf target build $(VENV)

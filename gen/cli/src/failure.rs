@@ -80,6 +80,12 @@ pub(crate) enum Failure {
     /// A page that holds no more than one block.
     #[error("--page-bits {bits}: a page must be larger than the model's blocks of 2^{block_bits} bytes; give at least {}", .block_bits + 1)]
     PageBits { bits: u32, block_bits: u32 },
+    /// Fewer windows than prototypes.
+    #[error(
+        "kernel `{kernel}`: prototypes is {prototypes}, more than the {windows} windows that they are learned from; lower \
+         tables.prototypes, or give a longer trace, a larger --max-windows or tables.samples"
+    )]
+    FewWindows { kernel: String, prototypes: usize, windows: usize },
     /// A float network that no table model may follow.
     #[error("`{}` is too large for tables: {violation}; distill a student from it with `tablewright distill --teacher`", path.display())]
     TooLarge { path: PathBuf, violation: String },

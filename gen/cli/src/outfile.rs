@@ -1,10 +1,10 @@
 //! Files that appear whole or not at all.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use tempfile::{Builder, NamedTempFile};
+use tempfile::{Builder, TempPath};
 
 use crate::failure::Failure;
 
@@ -42,7 +42,9 @@ pub(crate) fn folder(path: &Path) -> &Path {
 #[derive(Debug)]
 pub(crate) struct NewFile {
     path: PathBuf,
-    file: BufWriter<NamedTempFile>,
+    /// Not the `NamedTempFile` itself: the messages of its errors name a file that nobody asked for.
+    file: BufWriter<File>,
+    beside: TempPath,
 }
 
 impl NewFile {
@@ -56,11 +58,11 @@ impl NewFile {
             // As any other new file; the default would be readable by its owner alone.
             builder.permissions(fs::Permissions::from_mode(0o666));
         }
-        let file = builder
+        let (file, beside) = builder
             .tempfile_in(folder(path))
-            // The kind alone: the message of `tempfile` names a file that nobody asked for.
-            .map_err(|error| Failure::Write { path: path.into(), reason: error.kind().into() })?;
-        Ok(Self { path: path.into(), file: BufWriter::new(file) })
+            .map_err(|error| Failure::Write { path: path.into(), reason: error.kind().into() })?
+            .into_parts();
+        Ok(Self { path: path.into(), file: BufWriter::new(file), beside })
     }
 
     /// Writes by `write`, naming this file if that fails.
@@ -73,11 +75,11 @@ impl NewFile {
 
     /// Puts the file at its place.
     pub(crate) fn finish(self) -> Result<(), Failure> {
-        let Self { path, file } = self;
+        let Self { path, file, beside } = self;
         let fail = |reason| Failure::Write { path: path.clone(), reason };
         let file = file.into_inner().map_err(|error| fail(error.into_error()))?;
-        file.as_file().sync_all().map_err(fail)?;
-        file.persist(&path).map_err(|error| fail(error.error))?;
+        file.sync_all().map_err(fail)?;
+        beside.persist(&path).map_err(|error| fail(error.error))?;
         Ok(())
     }
 }

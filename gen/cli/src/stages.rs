@@ -67,10 +67,9 @@ impl Stages {
         let lock = folder.join("lock");
         let held = File::create(&lock).map_err(fail)?;
         match held.try_lock() {
-            Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(Failure::Busy { folder }),
             // A file system without locks: whoever starts two commands at once there has to know.
-            Err(TryLockError::Error(_)) => {}
+            Ok(()) | Err(TryLockError::Error(_)) => {}
         }
         let [dataset, config] = ["dataset.safetensors", "config.json"].map(|file| folder.join(file));
         let stages = Self { folder, dataset, config, lock, _held: held };

@@ -214,15 +214,14 @@ impl Render for Summary {
             };
             vec![row.stage.to_owned(), format!("{:.4}", row.f1.valid), format!("{:.4}", row.f1.test), took]
         });
-        let mut text = format!(
-            "{}\n\n{}",
-            pairs(head),
-            grid(&["F1", "validation", "test", "seconds"], &[1, 2, 3], rows)
-        );
-        if let [first, .., last] = &self.stages[..] {
-            let lost = first.f1.test - last.f1.test;
-            text += &format!("\nF1 lost on the test part, {} to {}: {lost:.4}", first.stage, last.stage);
-        }
-        text
+        let table = grid(&["F1", "validation", "test", "seconds"], &[1, 2, 3], rows);
+        let lost = match &self.stages[..] {
+            [first, .., last] => {
+                let lost = first.f1.test - last.f1.test;
+                format!("\nF1 lost on the test part, {} to {}: {lost:.4}", first.stage, last.stage)
+            }
+            _ => String::new(),
+        };
+        format!("{}\n\n{table}{lost}", pairs(head))
     }
 }

@@ -3,11 +3,12 @@
 use std::time::Instant;
 
 use serde::Serialize;
-use tablewright_design::{Design, lower, passes};
-use tablewright_model::{Network, TableModel};
+use tablewright_design::{lower, passes};
+use tablewright_model::{Network, NetworkConfig, TableModel};
 use tablewright_plan::Plan;
 use tablewright_tabularize::{Evaluator, Options, Progress, Report, tabularize};
 
+use crate::built::designed;
 use crate::failure::Failure;
 use crate::measure::{F1, f1_of_design, f1_of_floats};
 use crate::parts::{Parts, data};
@@ -45,11 +46,8 @@ pub(crate) struct Hardware {
 impl Hardware {
     /// Of a model as `build` makes it.
     pub(crate) fn of(model: &TableModel) -> Self {
-        Self::of_design(&passes::optimise(&lower(model)))
-    }
-
-    fn of_design(design: &Design) -> Self {
-        let plan = Plan::serial(design);
+        let (design, _) = designed(model, true);
+        let plan = Plan::serial(&design);
         let (table_bits, encoder_bits) = (design.table_bits(), design.encoder_bits());
         Self {
             table_bits,
@@ -62,8 +60,25 @@ impl Hardware {
     }
 }
 
+/// Refuses more prototypes than there are windows: at the head every window gives one vector to learn them from.
+pub(crate) fn check_samples(
+    network: &NetworkConfig,
+    parts: &Parts,
+    options: &Options,
+) -> Result<(), Failure> {
+    let windows = parts.train.len().min(options.samples);
+    let prototypes = |kernel: &str| options.spec_of(kernel).prototypes;
+    match network.kernels().into_iter().find(|site| prototypes(&site.name) > windows) {
+        Some(site) => {
+            Err(Failure::FewWindows { prototypes: prototypes(&site.name), kernel: site.name, windows })
+        }
+        None => Ok(()),
+    }
+}
+
 /// Makes tables of a network and measures them.
 pub(crate) fn make(network: &Network, parts: &Parts, options: &Options, ui: &Ui) -> Result<Tables, Failure> {
+    check_samples(&network.config, parts, options)?;
     let began = Instant::now();
     let bar = ui.bar("tables", Unit::Items, 1);
     let mut progress = |step: Progress| {
@@ -93,5 +108,5 @@ pub(crate) fn make(network: &Network, parts: &Parts, options: &Options, ui: &Ui)
         test: f1_of_design(&design, &parts.test, at(test + valid)),
     };
     drop(bar);
-    Ok(Tables { hardware: Hardware::of_design(&design), model, report, f1_float, f1_integer, seconds })
+    Ok(Tables { hardware: Hardware::of(&model), model, report, f1_float, f1_integer, seconds })
 }

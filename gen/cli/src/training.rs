@@ -110,9 +110,7 @@ impl CommandLine {
     /// ` --NAME VALUE`, if there is a value.
     #[must_use]
     pub(crate) fn option(mut self, name: &str, value: Option<impl ToString>) -> Self {
-        if let Some(value) = value {
-            self.0 += &format!(" --{name} {}", value.to_string());
-        }
+        self.0.extend(value.map(|value| format!(" --{name} {}", value.to_string())));
         self
     }
 

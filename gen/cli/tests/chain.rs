@@ -5,7 +5,7 @@
 
 mod common;
 
-use common::{Room, small_teacher};
+use common::Room;
 use serde_json::Value;
 
 /// A trainer that writes down its calls, does what `./hook` says, and makes a network.
@@ -30,7 +30,6 @@ fn room() -> Room {
     let room = Room::new();
     room.trainer("trainer", TRAINER);
     room.write("hook", b"");
-    room.write("teacher.toml", small_teacher().as_bytes());
     room
 }
 
@@ -281,4 +280,18 @@ fn models_side_by_side() {
     );
     done(&room, &format!("{line} --check"));
     assert_eq!(room.run("report model.safetensors --into page.md --check").status.code(), Some(1));
+}
+
+#[test]
+fn the_zoos_table_is_that_of_its_models() {
+    let models = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models");
+    let mut zoo: Vec<_> =
+        std::fs::read_dir(models.join("zoo")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    zoo.retain(|path| path.extension().is_some_and(|ending| ending == "safetensors"));
+    zoo.sort();
+    let mut command = assert_cmd::Command::cargo_bin("tablewright").unwrap();
+    command.arg("report").args(zoo).arg("--into").arg(models.join("README.md")).arg("--check");
+    let output = command.output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{said}; `make zoo-report` writes it");
 }

@@ -91,6 +91,7 @@ fn training() {
             "distill short.trace -o m.safetensors",
             "tabularize network.safetensors --trace shortest.trace -o m.safetensors --config small.toml",
             "train single.trace -o m.safetensors --config small.toml",
+            "train single.txt -o m.safetensors --config small.toml",
             "train far.trace -o m.safetensors --config small.toml",
             "train app.trace -o m.safetensors --config dart-xl",
             "teacher app.trace -o m.safetensors --config dart",
@@ -108,6 +109,7 @@ fn training() {
             "train app.trace -o m.safetensors --config other.toml",
             "train app.trace -o nowhere/m.safetensors",
             "train app.trace -o app.trace",
+            "train app.trace -o /dev/null",
             "distill app.trace -o network.safetensors --config small.toml --teacher network.safetensors",
             "tabularize app.trace --trace app.trace -o m.safetensors",
             "tabularize model.safetensors --trace app.trace -o m.safetensors",
@@ -161,6 +163,87 @@ fn no_trainer_anywhere() {
         .unwrap();
     assert_eq!(output.status.code(), Some(2));
     insta::assert_snapshot!(String::from_utf8(output.stderr).unwrap());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_disk_that_is_full() {
+    let room = Room::new();
+    room.trainer("trainer", TRAINER);
+    room.write(
+        "page.md",
+        &[b"<!-- report begins -->\n<!-- report ends -->\n".to_vec(), vec![b'x'; 9000]].concat(),
+    );
+    let page = room.read("page.md");
+    let before = room.files();
+    let mut all = Vec::new();
+    for line in [
+        "train app.trace -o m.safetensors --config small.toml",
+        "teacher app.trace -o m.safetensors --config teacher.toml",
+        "distill app.trace -o m.safetensors --config small.toml --teacher network.safetensors",
+        "tabularize network.safetensors --trace app.trace -o m.safetensors --config small.toml",
+        "report model.safetensors --into page.md",
+        "run model.safetensors --trace app.trace -o out",
+    ] {
+        // No file grows beyond 4 or 8 kB, by the shell's unit. Who writes on is told, and not killed.
+        let output = std::process::Command::new("sh")
+            .args(["-c", "trap '' XFSZ; ulimit -f 8; exec \"$0\" \"$@\""])
+            .arg(assert_cmd::cargo::cargo_bin("tablewright"))
+            .args(line.split(' '))
+            .current_dir(room.path("."))
+            .env("TABLEWRIGHT_TRAIN", room.path("trainer"))
+            .output()
+            .unwrap();
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), message.lines().count()), (Some(2), 1), "{line}: {message}");
+        assert_eq!(room.files(), before, "{line} left something behind");
+        all.push(format!("$ tablewright {line}\n{message}"));
+    }
+    assert!(room.read("page.md") == page, "half a page");
+    insta::assert_snapshot!(all.join("\n"));
+}
+
+#[cfg(unix)]
+#[test]
+fn more_prototypes_than_windows() {
+    let room = Room::new();
+    room.trainer("trainer", TRAINER);
+    room.write("many.toml", SMALL.replace("prototypes = 16", "prototypes = 1024").as_bytes());
+    let all = refusals(
+        &room,
+        &[
+            "tabularize network.safetensors --trace app.trace -o m.safetensors --config many.toml --max-windows 20",
+            "train app.trace -o m.safetensors --config many.toml --max-windows 1000",
+        ],
+    );
+    insta::assert_snapshot!(all);
+}
+
+#[test]
+fn networks_with_wrong_parameters() {
+    let room = Room::new();
+    let network = String::from_utf8_lossy(&room.read("network.safetensors")).into_owned();
+    assert!(network.contains("layers.0.ff1.weight"));
+    let bytes = room.read("network.safetensors");
+    let renamed = |from: &str, to: &str| {
+        // As long as before, so that the header's length stays.
+        assert_eq!(from.len(), to.len());
+        let at = bytes.windows(from.len()).position(|window| window == from.as_bytes()).unwrap();
+        [&bytes[..at], to.as_bytes(), &bytes[at + from.len()..]].concat()
+    };
+    room.write("misnamed.safetensors", &renamed("layers.0.ff1.weight", "layers.0.ff1.wieght"));
+    room.write("missing.safetensors", &renamed("\"head.bias\"", "\"tail.bios\""));
+    let all = refusals(
+        &room,
+        &[
+            "tabularize misnamed.safetensors --trace app.trace -o m.safetensors --config small.toml",
+            "tabularize missing.safetensors --trace app.trace -o m.safetensors --config small.toml",
+            "distill app.trace -o m.safetensors --config small.toml --teacher misnamed.safetensors",
+        ],
+    );
+    for named in ["layers.0.ff1.weight", "tail.bios"] {
+        assert!(all.contains(named), "{all}");
+    }
 }
 
 #[cfg(target_os = "linux")]

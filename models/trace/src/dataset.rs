@@ -76,7 +76,7 @@ impl Dataset {
                 .collect(),
         };
         if current.is_empty() {
-            return Err(nothing_to_learn(trace, &blocks, network, input, options));
+            return Err(nothing_to_learn(trace, network, input, options));
         }
         let current = match options.max_rows {
             Some(max) => thin(0..current.len(), max).map(|row| current[row]).collect(),
@@ -164,6 +164,10 @@ fn check_length(
     };
     let file = || trace.info.file.clone();
     if accesses < needed {
+        // Of one address the caches let through no more than a few: more of the same would not help.
+        if rows == Rows::Labelled {
+            single_block(trace, input)?;
+        }
         return Err(Error::TooShort { trace: file(), accesses, needed, why });
     }
     if u32::try_from(accesses).is_err() {
@@ -172,17 +176,28 @@ fn check_length(
     Ok(())
 }
 
+/// Refuses a trace that stays in one block.
+fn single_block(trace: &Trace, input: &InputConfig) -> Result<(), Error> {
+    let mut blocks = trace.accesses.iter().map(|access| access.address >> input.block_bits);
+    match blocks.next() {
+        Some(block) if blocks.all(|other| other == block) => {
+            let accesses = trace.accesses.len();
+            Err(Error::SingleBlock { trace: trace.info.file.clone(), accesses, block })
+        }
+        _ => Ok(()),
+    }
+}
+
 fn nothing_to_learn(
     trace: &Trace,
-    blocks: &[u64],
     network: &NetworkConfig,
     input: &InputConfig,
     options: &DatasetOptions,
 ) -> Error {
-    let file = trace.info.file.clone();
-    if blocks.windows(2).all(|pair| pair[0] == pair[1]) {
-        return Error::SingleBlock { trace: file, accesses: blocks.len(), block: blocks[0] };
+    if let Err(error) = single_block(trace, input) {
+        return error;
     }
+    let file = trace.info.file.clone();
     let page = options
         .page_bits
         .or(input.page_bits)

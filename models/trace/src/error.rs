@@ -176,8 +176,8 @@ pub enum Error {
     },
     /// Every access goes to the same block.
     #[error(
-        "{trace}: all {accesses} accesses go to the one block {block:#x}, so there is no delta to learn; use a trace \
-         whose program touches more memory"
+        "{trace}: every access that reaches the predictor ({accesses}) goes to the one block {block:#x}, so there is no \
+         delta to learn; use a trace whose program touches more memory"
     )]
     SingleBlock {
         /// File of the trace.

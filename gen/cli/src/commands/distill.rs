@@ -23,11 +23,11 @@ use crate::ui::Ui;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     tablewright distill app.champsimtrace.xz -o student.safetensors --teacher teacher.safetensors\n  \
-    tablewright distill app.champsimtrace.xz -o student.safetensors --teacher teacher.safetensors --alpha 0.2 --temperature 4\n  \
+    tablewright distill app.champsimtrace.xz -o student.safetensors --alpha 0.2 --temperature 4\n  \
     tablewright distill app.champsimtrace.xz -o plain.safetensors --teacher none\n  \
     tablewright tabularize student.safetensors --trace app.champsimtrace.xz -o app.safetensors\n\n\
-    What distillation gains: the same call with --teacher none, over some --seed. A call that was interrupted goes on after\n\
-    its last epoch when it is given again. A teacher that is trained here is kept in NETWORK.stages.")]
+    What distillation gains: the same call with --teacher none, over some --seed. A call that was interrupted \
+    goes on after its last epoch when it is given again. A teacher that is trained here is kept in NETWORK.stages.")]
 pub(crate) struct Args {
     /// Memory trace: instruction records or ML-DPC load lines; raw, .xz or .gz
     #[arg(required_unless_present = "print_config")]

@@ -20,9 +20,8 @@ use crate::ui::Ui;
 
 /// Turn a float network into tables, and measure both
 ///
-/// The network comes from `distill`, from the stages of `train`, or from somewhere else: models/FORMAT.md says what its file
-/// holds, and a PyTorch module with the same parameters needs no more than to be saved. Sizes and input are the network's; the
-/// configuration says what tables are made of it.
+/// The network comes from `distill`, from the stages of `train`, or from another framework: models/FORMAT.md says what its
+/// file holds. Sizes and input are the network's; the configuration says what tables are made of it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     tablewright tabularize student.safetensors --trace app.champsimtrace.xz -o app.safetensors\n  \

@@ -75,6 +75,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
     let trainer = Trainer::find()?;
     let windows = Windows::read(trace, &config.network, &config.input, ui)?;
     let parts = windows.parts(config.training.max_windows)?;
+    tables::check_samples(&config.network, &parts, &config.tables)?;
 
     let name = name_of(output);
     let origin = Origin {

@@ -160,6 +160,8 @@ impl Room {
         room.write("app.trace", &instructions(2000));
         room.write("short.trace", &instructions(50));
         room.write("shortest.trace", &instructions(15));
+        room.write("single.txt", "1, 1, 400000, 401000, 0\n".repeat(600).as_bytes());
+        room.write("teacher.toml", small_teacher().as_bytes());
         room.write("single.trace", &walk(&[0x4000; 600]));
         room.write("far.trace", &walk(&(0..600).map(|i| 0x4000 + 1000 * i).collect::<Vec<_>>()));
         room.write("loads.txt", loads().as_bytes());
