@@ -6,7 +6,9 @@ mod support;
 use support::Build;
 use tablewright_design::{Op, lower, passes};
 use tablewright_model::testing::{dart, dart_s, dart_s_spec, dart_spec, random_model};
-use tablewright_model::{Activation, AttentionActivation, EncoderKind, KernelSpec, NetworkConfig, Pool};
+use tablewright_model::{
+    Activation, AttentionActivation, EncoderKind, KernelSpec, NetworkConfig, Pool, Positions,
+};
 
 fn small() -> NetworkConfig {
     NetworkConfig { history: 3, segments: 4, dim: 6, head_dim: 3, hidden: 5, outputs: 10, ..dart() }
@@ -65,7 +67,7 @@ fn smallest_and_widest_entries_match() {
     let network = NetworkConfig {
         history: 1,
         segments: 1,
-        positions: tablewright_model::Positions::Absolute,
+        positions: Positions::Absolute,
         pool: Pool::Last,
         dim: 4,
         heads: 1,
@@ -76,6 +78,16 @@ fn smallest_and_widest_entries_match() {
     };
     Build::random(&network, spec(EncoderKind::Tree, 2, 1, 32), 5).prove(50);
     Build::random(&small(), spec(EncoderKind::L2, 2, 3, 32), 6).prove(50);
+}
+
+/// Relative positions in a design that takes whole windows: added to the scores, before softmax or the next encoder.
+#[test]
+fn relative_positions_match() {
+    let network = NetworkConfig { positions: Positions::Relative, pool: Pool::Last, heads: 3, ..small() };
+    let model = random_model(&network, spec(EncoderKind::Tree, 8, 2, 8), 11);
+    Build::of_design(passes::optimise(&lower(&model))).prove(100);
+    let network = NetworkConfig { attention: AttentionActivation::Sigmoid, ..network };
+    Build::of_design(lower(&random_model(&network, spec(EncoderKind::L2, 4, 1, 6), 12))).prove(60);
 }
 
 /// Without the passes every row is computed, the cls token's too.

@@ -5,13 +5,15 @@ mod support;
 
 use support::Build;
 use tablewright_model::testing::dart;
-use tablewright_model::{Activation, AttentionActivation, EncoderKind, KernelSpec, NetworkConfig, Pool};
+use tablewright_model::{
+    Activation, AttentionActivation, EncoderKind, KernelSpec, NetworkConfig, Pool, Positions,
+};
 use tablewright_verif::vectors::Random;
 
 /// A shape within the documented limits, small enough to compile in seconds.
 fn shape(random: &mut Random) -> (NetworkConfig, KernelSpec) {
     let mut pick = |low: u32, high: u32| (low + random.word() % (high - low + 1)) as usize;
-    let network = NetworkConfig {
+    let mut network = NetworkConfig {
         history: pick(1, 12),
         segments: pick(1, 10),
         pool: [Pool::Cls, Pool::Last, Pool::Mean][pick(0, 2)],
@@ -31,6 +33,11 @@ fn shape(random: &mut Random) -> (NetworkConfig, KernelSpec) {
         subspaces: pick(1, 4),
         bits: [4, 6, 8, 12, 16, 32][pick(0, 5)],
     };
+    if pick(0, 2) == 0 {
+        network.positions = Positions::Relative;
+        network.pool = Pool::Last;
+        network.layers = 1;
+    }
     (network, spec)
 }
 

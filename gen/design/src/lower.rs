@@ -3,9 +3,10 @@
 //! The graph is the whole reference network, all rows of all layers. What need not be computed is removed by
 //! [`crate::passes`], each pass on its own and proved by the golden model.
 
-use ndarray::{Array1, Array2, Axis};
+use ndarray::{Array1, Array2, Axis, concatenate};
 use tablewright_model::{
-    Activation, AttentionActivation, Encoder, KernelSpec, Layer, Linear, Pair, Pool, Table, TableModel,
+    Activation, AttentionActivation, Encoder, KernelSpec, Layer, Linear, NetworkConfig, Pair, Pool,
+    Positions, Table, TableModel,
 };
 
 use crate::encoder::IntEncoder;
@@ -133,8 +134,8 @@ impl Builder {
         self.lookup(name, codes, &kernel.table, kernel.spec.bits)
     }
 
-    /// Embedded segments plus positions. The rows' constants are added anyway, so the bias and the middle of each
-    /// column of the tables move there: entries that swing around zero need fewer bits.
+    /// Embedded segments plus positions. The middle of each column of the tables moves to what is added anyway, the
+    /// rows' constants or, where positions are relative, the bias: entries that swing around zero need fewer bits.
     fn embedding(&mut self, window: NodeId, model: &TableModel, lead: bool) -> NodeId {
         let embed = &model.embed;
         let mut entries = embed.table.entries.clone();
@@ -146,20 +147,37 @@ impl Builder {
             column.mapv_inplace(|v| v - middle);
             offset[i % model.network.dim] += middle;
         }
-        let mut position = model.position.clone();
-        for mut row in position.outer_iter_mut().skip(usize::from(lead)) {
-            row += &offset;
-        }
         let codes = self.encode("embed", window, 1, &embed.encoder, embed.spec);
-        let sum = self.lookup("embed", codes, &Table { entries, bias: None }, embed.spec.bits);
-        self.position(sum, &position, lead)
+        let bits = embed.spec.bits;
+        let sum = match model.network.positions {
+            Positions::Absolute => {
+                let mut position = model.position.clone();
+                for mut row in position.outer_iter_mut().skip(usize::from(lead)) {
+                    row += &offset;
+                }
+                let sum = self.lookup("embed", codes, &Table { entries, bias: None }, bits);
+                self.position("x0", sum, &position, lead, i32::MAX)
+            }
+            Positions::Relative => self.lookup("embed", codes, &Table { entries, bias: Some(offset) }, bits),
+        };
+        self.narrow("x0", sum, self.width, i32::MAX)
     }
 
-    fn position(&mut self, x: NodeId, position: &Array2<f32>, lead: bool) -> NodeId {
+    /// Adds constants `[rows, lanes]`, with as many fraction bits as they are worth: beyond those of x at most
+    /// `max_frac`.
+    fn position(
+        &mut self,
+        name: &str,
+        x: NodeId,
+        position: &Array2<f32>,
+        lead: bool,
+        max_frac: i32,
+    ) -> NodeId {
         let value = self.value(x);
         let magnitude = position.iter().fold(0.0_f64, |m, v| m.max(f64::from(v.abs())));
         let wanted = frac_for(magnitude, self.width).unwrap_or(value.format.frac);
-        let frac = wanted.clamp(value.format.frac, value.format.frac + POSITION_EXTRA_FRAC);
+        let most = (value.format.frac + POSITION_EXTRA_FRAC).min(max_frac).max(value.format.frac);
+        let frac = wanted.clamp(value.format.frac, most);
         let shift = (frac - value.format.frac) as u32;
         let constants: Vec<i64> = position.iter().map(|&v| to_raw(f64::from(v), frac)).collect();
         let zero_or_sum = if lead { Bounds::point(0).union(value.bounds) } else { value.bounds };
@@ -167,8 +185,7 @@ impl Builder {
         let bounds = zero_or_sum.shifted_left(shift).plus(range);
         let operands = range.signed_width().max(value.format.width + shift);
         let out = Value { format: sum_format(bounds, operands, frac), bounds, ..value };
-        let sum = self.push("x0", Op::Position { constants, shift, lead }, vec![x], out);
-        self.narrow("x0", sum, self.width, i32::MAX)
+        self.push(name, Op::Position { constants, shift, lead }, vec![x], out)
     }
 
     fn norm(&mut self, name: &str, x: NodeId, eps: f64) -> NodeId {
@@ -187,7 +204,7 @@ impl Builder {
         let q = self.lookup(&format!("{name}_q"), codes, &layer.qkv.q, bits);
         let k = self.lookup(&format!("{name}_k"), codes, &layer.qkv.k, bits);
         let v = self.lookup(&format!("{name}_v"), codes, &layer.qkv.v, bits);
-        let mixed = self.attention(name, [q, k, v], layer, net.attention, net.heads);
+        let mixed = self.attention(name, [q, k, v], layer, model);
         let out = self.linear(&format!("{name}_out"), mixed, &layer.out);
         let x = self.residual(&format!("{name}_mid"), x, out);
 
@@ -201,18 +218,12 @@ impl Builder {
         self.residual(&format!("{name}_x"), x, out)
     }
 
-    fn attention(
-        &mut self,
-        name: &str,
-        [q, k, v]: [NodeId; 3],
-        layer: &Layer,
-        activation: AttentionActivation,
-        heads: usize,
-    ) -> NodeId {
+    fn attention(&mut self, name: &str, [q, k, v]: [NodeId; 3], layer: &Layer, model: &TableModel) -> NodeId {
+        let NetworkConfig { attention, positions, heads, .. } = model.network;
         let Pair { spec, left, right, table } = &layer.score;
         let q_codes = self.encode(&format!("{name}_q"), q, heads, left, *spec);
         let k_codes = self.encode(&format!("{name}_k"), k, heads, right, *spec);
-        let softmax = activation == AttentionActivation::Softmax;
+        let softmax = attention == AttentionActivation::Softmax;
         let scale = if softmax { std::f32::consts::LOG2_E } else { 1.0 };
         let table = pair_table(&table.mapv(|v| (v * scale).clamp(f32::MIN, f32::MAX)), spec.bits);
         let tokens = self.value(q_codes).rows;
@@ -225,7 +236,17 @@ impl Builder {
         };
         let mut weights =
             self.push(&format!("{name}_score"), Op::Scores { table, heads }, vec![q_codes, k_codes], value);
+        if positions == Positions::Relative {
+            // The head runs fastest among the rows. Only the newest token's rows mean something; they are the last.
+            let wanted = model.position.mapv(|v| v * scale);
+            let every: Vec<_> = (0..tokens).map(|_| wanted.view()).collect();
+            let every = concatenate(Axis(0), &every).unwrap_or_else(|_| unreachable!("equal shapes"));
+            // A softmax reads no more fraction bits than its own.
+            let max_frac = if softmax { SoftmaxUnit::FRACTION_BITS as i32 } else { i32::MAX };
+            weights = self.position(&format!("{name}_position"), weights, &every, false, max_frac);
+        }
         if softmax {
+            let value = self.value(weights);
             let (unit, format, bounds) = SoftmaxUnit::new(value.lanes, value.format, self.width);
             weights = self.push(
                 &format!("{name}_weight"),

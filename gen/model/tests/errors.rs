@@ -220,6 +220,14 @@ fn limits() {
         }
         entry["name"] = "X".into();
     });
+    messages.entry("relative positions with the pool cls", |entry| {
+        entry["network"]["layers"] = 1.into();
+        entry["network"]["positions"] = "relative".into();
+    });
+    messages.entry("relative positions in two layers", |entry| {
+        entry["network"]["pool"] = "last".into();
+        entry["network"]["positions"] = "relative".into();
+    });
     for (field, values) in [
         ("block_bits", vec![13]),
         ("segment_bits", vec![0, 9]),

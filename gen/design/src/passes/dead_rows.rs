@@ -108,11 +108,12 @@ fn narrows(op: &Op) -> bool {
     !matches!(op, Op::Window { .. } | Op::Transpose | Op::SumRows)
 }
 
-/// The op for one token; only a position knows which row it is at.
+/// The op for one token; only a position knows which rows it is at.
 fn one_row(op: &Op, token: usize, value: Value) -> Op {
+    let kept = value.rows_per_token * value.lanes;
     match op {
         Op::Position { constants, shift, lead } => Op::Position {
-            constants: constants[token * value.lanes..][..value.lanes].to_vec(),
+            constants: constants[token * kept..][..kept].to_vec(),
             shift: *shift,
             lead: *lead && token == 0,
         },

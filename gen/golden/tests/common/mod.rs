@@ -2,17 +2,24 @@
 
 use proptest::prelude::*;
 use tablewright_design::Design;
-use tablewright_model::{Activation, AttentionActivation, EncoderKind, KernelSpec, NetworkConfig, Pool};
+use tablewright_model::{
+    Activation, AttentionActivation, EncoderKind, KernelSpec, NetworkConfig, Pool, Positions,
+};
 
 prop_compose! {
     pub(crate) fn network()(
         history in 1usize..12, segments in 1usize..11, dim in 4usize..40, layers in 1usize..4, heads in 1usize..4,
         head_dim in 1usize..20, hidden in 1usize..40, half in 1usize..40,
         pool in prop_oneof![Just(Pool::Cls), Just(Pool::Last), Just(Pool::Mean)],
-        softmax in any::<bool>(), gelu in any::<bool>(),
+        softmax in any::<bool>(), gelu in any::<bool>(), relative in prop::bool::weighted(0.3),
     ) -> NetworkConfig {
+        let (positions, pool, layers) = if relative {
+            (Positions::Relative, Pool::Last, 1)
+        } else {
+            (Positions::Absolute, pool, layers)
+        };
         NetworkConfig {
-            history, segments, positions: tablewright_model::Positions::Absolute, pool, dim, layers, heads, head_dim, hidden, outputs: 2 * half,
+            history, segments, positions, pool, dim, layers, heads, head_dim, hidden, outputs: 2 * half,
             attention: if softmax { AttentionActivation::Softmax } else { AttentionActivation::Sigmoid },
             activation: if gelu { Activation::Gelu } else { Activation::Relu },
             norm_eps: 1e-5,
