@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{build, estimate, info, lint, run, sim, train};
+use crate::commands::{build, configure, estimate, info, lint, run, sim, train};
 use crate::failure::{Failure, Outcome};
 use crate::ui::{OutputArgs, Ui};
 
@@ -35,6 +35,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Train(train::Args),
+    Configure(Box<configure::Args>),
     Info(info::Args),
     Run(run::Args),
     Build(build::Args),
@@ -47,6 +48,7 @@ impl Command {
     pub(crate) fn run(&self, ui: &Ui) -> Result<Outcome, Failure> {
         match self {
             Self::Train(args) => train::run(args, ui),
+            Self::Configure(args) => configure::run(args, ui),
             Self::Info(args) => info::run(args, ui),
             Self::Run(args) => run::run(args, ui),
             Self::Build(args) => build::run(args, ui),

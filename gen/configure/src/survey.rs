@@ -37,9 +37,15 @@ impl Surveyed {
         self.figures.as_ref().filter(|_| self.excesses.is_empty())
     }
 
-    /// How far beyond its limits: the largest share of all.
-    fn distance(&self) -> f64 {
-        self.excesses.iter().map(Excess::share).fold(0.0, f64::max)
+    /// By how far beyond its limits, the largest share of all. After all others come those ruled out as too slow without a
+    /// plan, whose latency is known from below only.
+    fn nearer(&self, other: &Self) -> std::cmp::Ordering {
+        let slow = |one: &Self| {
+            let speed = |excess: &Excess| matches!(excess.what, Limited::Latency | Limited::Interval);
+            one.figures.is_none() && one.excesses.iter().any(speed)
+        };
+        let share = |one: &Self| one.excesses.iter().map(Excess::share).fold(0.0, f64::max);
+        slow(self).cmp(&slow(other)).then(share(self).total_cmp(&share(other)))
     }
 }
 
@@ -149,7 +155,7 @@ impl Survey {
                 nearest: one.clone(),
             });
             group.count += 1;
-            if one.distance() < group.nearest.distance() {
+            if one.nearer(&group.nearest).is_lt() {
                 group.nearest = one.clone();
             }
         }
@@ -161,7 +167,7 @@ impl Survey {
     /// The `count` candidates that come nearest to all limits without being within them, the nearest first.
     pub fn nearest_misses(&self, count: usize) -> Vec<&Surveyed> {
         let mut misses: Vec<&Surveyed> = self.all.iter().filter(|one| !one.excesses.is_empty()).collect();
-        misses.sort_by(|a, b| a.distance().total_cmp(&b.distance()));
+        misses.sort_by(|a, b| a.nearer(b));
         misses.truncate(count);
         misses
     }
