@@ -92,7 +92,7 @@ impl fmt::Display for Reach {
             write!(f, "{} {}{} ({})", least.what, least.value.round(), unit(&least.what), least.who())?;
         }
         f.write_str(". ")?;
-        f.write_str("Raise a limit, or allow smaller values of --prototypes, --subspaces, --bits or --dims")
+        f.write_str("Raise a limit, or allow smaller values of --prototypes, --subspaces or --bits")
     }
 }
 

@@ -140,8 +140,7 @@ impl<'a> Report<'a> {
             ]
         });
         let groups = grid(&["beyond the limit", "how many", "the nearest of them", ""], &[1], groups);
-        let misses =
-            self.nearest.iter().map(|miss| vec![miss.candidate.to_string(), distance(miss)]);
+        let misses = self.nearest.iter().map(|miss| vec![miss.candidate.to_string(), distance(miss)]);
         Some(format!("{groups}\n\n{}", grid(&["nearest misses of all", ""], &[], misses)))
     }
 }
