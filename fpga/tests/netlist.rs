@@ -6,7 +6,9 @@ use std::process::Command;
 use tablewright_design::{Design, lower, passes};
 use tablewright_emit::{Vectors, files};
 use tablewright_model::testing::{dart_s, random_model_with};
-use tablewright_model::{Activation, AttentionActivation, EncoderKind, KernelSpec, NetworkConfig, Pool};
+use tablewright_model::{
+    Activation, AttentionActivation, EncoderKind, KernelSpec, NetworkConfig, Pool, Positions,
+};
 use tablewright_plan::Plan;
 use tablewright_plan::resources::{Function, Resources};
 
@@ -99,7 +101,7 @@ fn check(network: &NetworkConfig, encoders: [EncoderKind; 3], seed: u64, optimis
         seed,
     );
     let lowered = lower(&model);
-    let design = if optimised { passes::optimise(&lowered) } else { lowered };
+    let design = if optimised { passes::for_hardware(&lowered) } else { lowered };
     let plan = Plan::serial(&design);
     match yosys(&design, &plan) {
         Some(counted) => {
@@ -136,6 +138,14 @@ fn nearest_prototypes_with_sigmoid_and_relu() {
 fn a_mean_over_two_layers() {
     let network = NetworkConfig { pool: Pool::Mean, layers: 2, heads: 3, history: 4, ..small() };
     check(&network, [EncoderKind::Tree, EncoderKind::L2, EncoderKind::L1], 5, true);
+}
+
+#[test]
+fn one_access_at_a_time() {
+    let network =
+        NetworkConfig { positions: Positions::Relative, pool: Pool::Last, history: 5, heads: 3, ..small() };
+    check(&network, [EncoderKind::Tree, EncoderKind::L2, EncoderKind::Tree], 7, true);
+    check(&NetworkConfig { history: 3, ..network }, [EncoderKind::Tree; 3], 8, false);
 }
 
 #[test]

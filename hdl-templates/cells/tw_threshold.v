@@ -1,11 +1,13 @@
 // One bit a lane: is the logit at least the threshold?
 //
 // Contract: one row of Lanes signed numbers a cycle, one cycle of latency. Threshold has one bit more than a logit, so that
-// "never" can be said. A sigmoid before the comparison is folded into the threshold.
+// "never" can be said. A sigmoid before the comparison is folded into the threshold. The first WarmUp rows after a reset
+// are answered with zeros: so many accesses are missing from the history.
 module tw_threshold #(
     parameter Lanes = 4,
     parameter Width = 8,
-    parameter [Width:0] Threshold = 0
+    parameter [Width:0] Threshold = 0,
+    parameter WarmUp = 0
 ) (
     input  wire                   clk,
     input  wire                   rst_n,
@@ -20,6 +22,24 @@ module tw_threshold #(
     else out_valid <= in_valid;
   end
 
+  wire missing;
+  generate
+    if (WarmUp > 0) begin : g_warm_up
+      localparam CountWidth = $clog2(WarmUp + 1);
+      localparam [31:0] AllWide = WarmUp;
+      localparam [CountWidth-1:0] All = AllWide[CountWidth-1:0];
+      localparam [CountWidth-1:0] One = 1;
+      reg [CountWidth-1:0] rows_left;
+      assign missing = rows_left != {CountWidth{1'b0}};
+      always @(posedge clk) begin
+        if (!rst_n) rows_left <= All;
+        else if (in_valid && missing) rows_left <= rows_left - One;
+      end
+    end else begin : g_always
+      assign missing = 1'b0;
+    end
+  endgenerate
+
   // Lanes are signals of their own; the row changes as one, which event-driven simulators need to be fast.
   wire [Lanes-1:0] lanes;
   always @* out_data = lanes;
@@ -29,7 +49,7 @@ module tw_threshold #(
     for (i = 0; i < Lanes; i = i + 1) begin : g_lane
       wire signed [Width:0] x = {in_data[i*Width+Width-1], in_data[i*Width+:Width]};
       reg predicted;
-      always @(posedge clk) predicted <= x >= $signed(Threshold);
+      always @(posedge clk) predicted <= !missing && (x >= $signed(Threshold));
       assign lanes[i] = predicted;
     end
   endgenerate

@@ -1,6 +1,8 @@
-//! Windows to simulate: corners first, then what a trace gave, then random ones.
+//! Windows or accesses to simulate: corners first, then what a trace gave, then random ones.
 
-use tablewright_design::Design;
+use std::collections::HashSet;
+
+use tablewright_design::{Design, NodeId};
 use tablewright_emit::{Vectors, hex, stream_widths};
 use tablewright_golden::Golden;
 
@@ -23,13 +25,16 @@ impl Random {
     }
 }
 
-/// `count` windows of history × segments integers: all zeros, all ones, alternating, one-hot rows; then those of
-/// `traced`, then random ones, half of them walks through memory.
+/// What a design takes, `count` times: windows, or where it is a streaming one accesses that follow each other.
+///
+/// All zeros, all ones, alternating, one-hot rows; then those of `traced`; then random ones, half of them walks through
+/// memory.
 pub fn windows(design: &Design, count: usize, traced: &[Vec<u8>], seed: u64) -> Vec<Vec<u8>> {
     let (history, segments) = (design.network.history, design.network.segments);
+    let each = design.accesses() * segments;
     let top = ((1_u32 << design.input.segment_bits) - 1) as u8;
     let filled = |value: &dyn Fn(usize, usize) -> u8| -> Vec<u8> {
-        (0..history * segments).map(|i| value(i / segments, i % segments)).collect()
+        (0..each).map(|i| value(i / segments, i % segments)).collect()
     };
     let mut all = vec![
         filled(&|_, _| 0),
@@ -47,7 +52,7 @@ pub fn windows(design: &Design, count: usize, traced: &[Vec<u8>], seed: u64) -> 
         } else {
             stream(&mut random, history, segments, design.input.segment_bits)
         };
-        all.push(next);
+        all.extend(next.chunks_exact(each).take(count - all.len()).map(<[u8]>::to_vec));
     }
     all
 }
@@ -72,16 +77,8 @@ const CANDIDATES: usize = 32;
 
 /// Those of many windows that make a testbench worth running: each with a bitmap that no earlier one had, as long as there
 /// are such; then others. The order is kept.
-fn telling(
-    design: &Design,
-    golden: &mut Golden,
-    count: usize,
-    traced: &[Vec<u8>],
-    seed: u64,
-) -> Vec<Vec<u8>> {
-    let candidates = windows(design, count * CANDIDATES, traced, seed);
-    let last = tablewright_design::NodeId(design.nodes.len() - 1);
-    let mut seen = std::collections::HashSet::new();
+fn telling(golden: &mut Golden, last: NodeId, count: usize, candidates: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+    let mut seen = HashSet::new();
     let (fresh, known): (Vec<_>, Vec<_>) = candidates.into_iter().partition(|window| {
         golden.run(window);
         seen.insert(golden.value(last))
@@ -93,19 +90,50 @@ fn telling(
     chosen
 }
 
-/// The vectors of the testbench: `count` windows, of those of a trace where there are some, and the golden model's bitmaps.
+/// The stretch of `count` accesses whose bitmaps, those of its first `warm_up` excepted, differ most often; of equal ones
+/// the first.
+fn telling_stretch(
+    golden: &mut Golden,
+    last: NodeId,
+    count: usize,
+    warm_up: usize,
+    candidates: Vec<Vec<u8>>,
+) -> Vec<Vec<u8>> {
+    let bitmaps: Vec<Vec<i64>> = candidates
+        .iter()
+        .map(|access| {
+            golden.run(access);
+            golden.value(last)
+        })
+        .collect();
+    let different =
+        |start: &usize| bitmaps[start + warm_up..start + count].iter().collect::<HashSet<_>>().len();
+    let start = (0..=candidates.len() - count).rev().max_by_key(different).unwrap_or(0);
+    candidates.into_iter().skip(start).take(count).collect()
+}
+
+/// The vectors of the testbench and the golden model's bitmaps: `count` windows, of those of a trace where there are some.
+/// For a streaming design they are accesses, and as many more as have no bitmap of their own.
 pub fn testbench(design: &Design, count: usize, traced: &[Vec<u8>], seed: u64) -> Vectors {
     let mut golden = Golden::new(design);
     let (in_width, out_width) = stream_widths(design);
-    let last = tablewright_design::NodeId(design.nodes.len() - 1);
+    let last = NodeId(design.nodes.len() - 1);
+    let candidates = windows(design, count * CANDIDATES + design.warm_up(), traced, seed);
+    let chosen = if design.streaming {
+        let warm_up = design.warm_up();
+        telling_stretch(&mut golden, last, count + warm_up, warm_up, candidates)
+    } else {
+        telling(&mut golden, last, count, candidates)
+    };
+    golden.reset();
     let (mut inputs, mut bitmaps) = (String::new(), String::new());
-    for window in telling(design, &mut golden, count, traced, seed) {
-        golden.run(&window);
+    for window in &chosen {
+        golden.run(window);
         let values: Vec<i64> = window.iter().map(|&v| i64::from(v)).collect();
         inputs.push_str(&padded(&hex(&values, design.input.segment_bits), in_width));
         bitmaps.push_str(&padded(&hex(&golden.value(last), 1), out_width));
     }
-    Vectors { windows: inputs, bitmaps, count }
+    Vectors { windows: inputs, bitmaps, count: chosen.len() }
 }
 
 /// A hexadecimal word of the length of `bits`, and a newline.

@@ -90,6 +90,35 @@ fn relative_positions_match() {
     Build::of_design(lower(&random_model(&network, spec(EncoderKind::L2, 4, 1, 6), 12))).prove(60);
 }
 
+/// One access at a time, and before the history is full; a history of one keeps nothing.
+#[test]
+fn streaming_matches() {
+    let network = NetworkConfig { positions: Positions::Relative, pool: Pool::Last, history: 5, ..small() };
+    let build = Build::random(&network, spec(EncoderKind::Tree, 8, 2, 8), 11);
+    assert!(build.design.streaming);
+    build.prove(120);
+    let network = NetworkConfig { history: 1, attention: AttentionActivation::Sigmoid, ..network };
+    let report = Build::random(&network, spec(EncoderKind::L1, 4, 1, 6), 12).simulate(40, 0.3);
+    assert!(report.passed(), "{report:#?}");
+}
+
+/// Rows of the history in a wrong order are found in the node that keeps them, with the values of that very access.
+#[test]
+fn a_wrong_history_is_found() {
+    let network = NetworkConfig { positions: Positions::Relative, pool: Pool::Last, ..small() };
+    let build = Build::random(&network, spec(EncoderKind::Tree, 8, 2, 8), 13);
+    let history = build.dir.rtl().join("tw_history.v");
+    let text = std::fs::read_to_string(&history).unwrap();
+    // Behind the last row the place stands still: the next access overwrites the newest and not the oldest.
+    let broken =
+        text.replace("if (in_valid || out_valid) place", "if (in_valid || rows_left > OneRow) place");
+    assert_ne!(text, broken);
+    std::fs::write(&history, broken).unwrap();
+    let report = build.simulate(60, 0.0);
+    let first = report.first.clone().unwrap();
+    assert!(first.kernel.ends_with("_history") && first.expected != first.actual, "{report:#?}");
+}
+
 /// Without the passes every row is computed, the cls token's too.
 #[test]
 fn unoptimised_design_matches() {

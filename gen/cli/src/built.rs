@@ -40,11 +40,13 @@ impl Built {
     }
 }
 
-/// A model's design, with or without the optimisation passes, and the names of those that were run.
+/// A model's design as hardware is made from it, with the passes or as lowered, and the names of those that were run.
 pub(crate) fn designed(model: &TableModel, optimised: bool) -> (Design, Vec<String>) {
     let design = lower(model);
     if optimised {
-        (passes::optimise(&design), passes::ALL.iter().map(|p| p.name.to_owned()).collect())
+        let design = passes::for_hardware(&design);
+        let stream = design.streaming.then_some(&passes::STREAM);
+        (design, passes::ALL.iter().chain(stream).map(|p| p.name.to_owned()).collect())
     } else {
         (design, Vec::new())
     }

@@ -4,7 +4,9 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use tablewright_design::Design;
 use tablewright_model::{FileKind, TableModel, load_model, sniff};
+use tablewright_trace::window::Segmenter;
 use tablewright_trace::{CacheConfig, Dataset, DatasetOptions, Rows, Trace, TraceFormat, TraceKind};
 
 use crate::failure::Failure;
@@ -103,14 +105,26 @@ pub(crate) fn trace(path: &Path, ui: &Ui) -> Result<Trace, Failure> {
     Ok(trace)
 }
 
-/// At most `wanted` windows of a trace for a model, spread evenly over it.
-pub(crate) fn windows(
+/// What a model's design takes, from a trace, at most `wanted` of them: windows spread evenly over it or, where the design
+/// takes accesses one by one, those in its middle in their order.
+pub(crate) fn inputs(
     path: &Path,
     model: &TableModel,
+    design: &Design,
     wanted: usize,
     ui: &Ui,
 ) -> Result<Vec<Vec<u8>>, Failure> {
     let trace = trace(path, ui)?;
+    if design.streaming {
+        let segmenter = Segmenter::new(&model.network, &model.input);
+        let before = trace.accesses.len().saturating_sub(wanted) / 2;
+        let cut = |access| {
+            let mut token = vec![0; model.network.segments];
+            segmenter.cut(access, &mut token);
+            token
+        };
+        return Ok(trace.accesses.iter().skip(before).take(wanted).map(cut).collect());
+    }
     let options = DatasetOptions { rows: Rows::All, max_rows: Some(wanted), ..DatasetOptions::default() };
     let dataset = Dataset::from_trace_with(&trace, &model.network, &model.input, &options)?;
     Ok(dataset.windows.outer_iter().map(|w| w.iter().copied().collect()).collect())

@@ -81,6 +81,9 @@ pub enum Op {
     },
     /// Rows become lanes and lanes rows.
     Transpose,
+    /// x is one row; its rows for the last accesses, as many as the value has, oldest first. Zeros stand for accesses
+    /// before the reset.
+    History,
     /// Inputs: codes of the weights, rows (token, head); codes of the columns of V, rows head·`head_dim` + d.
     /// Row token, lane head·`head_dim` + d: `Σ_c` table[c, `a_c`, `v_c`].
     Mix {
@@ -114,6 +117,8 @@ pub enum Op {
     Threshold {
         /// Raw, in the format of x.
         threshold: i64,
+        /// The first rows after a reset, so many of them, are all zero whatever x is: the history is not full.
+        warm_up: usize,
     },
 }
 
@@ -130,6 +135,7 @@ impl Op {
             Self::Scores { .. } => "scores",
             Self::Softmax { .. } => "softmax",
             Self::Transpose => "transpose",
+            Self::History => "history",
             Self::Mix { .. } => "mix",
             Self::Residual { .. } => "residual",
             Self::Gelu { .. } => "gelu",
@@ -171,6 +177,9 @@ pub struct Design {
     pub network: NetworkConfig,
     /// How an access becomes segments and a bitmap becomes prefetches.
     pub input: InputConfig,
+    /// It takes one access at a time and keeps what it needs of earlier ones ([`crate::passes::stream`]), instead of a
+    /// window at a time.
+    pub streaming: bool,
     /// In topological order; the first is the window, the last the threshold.
     pub nodes: Vec<Node>,
 }
@@ -194,9 +203,19 @@ impl Design {
     /// The decision threshold, raw in the logits' format.
     pub fn threshold(&self) -> i64 {
         match self.nodes.last().map(|n| &n.op) {
-            Some(Op::Threshold { threshold }) => *threshold,
+            Some(Op::Threshold { threshold, .. }) => *threshold,
             _ => unreachable!("a design ends in its threshold"),
         }
+    }
+
+    /// Accesses that the design takes at a time: the whole history, or one.
+    pub fn accesses(&self) -> usize {
+        if self.streaming { 1 } else { self.network.history }
+    }
+
+    /// Bitmaps after a reset that are all zero because the history is not full yet.
+    pub fn warm_up(&self) -> usize {
+        if self.streaming { self.network.history - 1 } else { 0 }
     }
 
     /// Table words read for one inference: one per subspace, row and output of every look-up.

@@ -59,7 +59,13 @@ pub fn lower(model: &TableModel) -> Design {
     let logits = b.linear("head", normed, &model.head);
     let threshold = (model.threshold / (1.0 - model.threshold)).ln();
     b.threshold("bitmap", logits, threshold);
-    Design { name: model.name.clone(), network: net.clone(), input: model.input.clone(), nodes: b.nodes }
+    Design {
+        name: model.name.clone(),
+        network: net.clone(),
+        input: model.input.clone(),
+        streaming: false,
+        nodes: b.nodes,
+    }
 }
 
 struct Builder {
@@ -330,7 +336,7 @@ impl Builder {
         let format = Format::bits(1);
         self.push(
             name,
-            Op::Threshold { threshold },
+            Op::Threshold { threshold, warm_up: 0 },
             vec![logits],
             Value { format, bounds: format.bounds(), ..value },
         )

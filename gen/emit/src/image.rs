@@ -162,6 +162,7 @@ fn of_node(stem: &str, node: &Node) -> Vec<Image> {
         Op::Window { .. }
         | Op::Requantise { .. }
         | Op::Transpose
+        | Op::History
         | Op::Residual { .. }
         | Op::Relu
         | Op::Select { .. }

@@ -86,8 +86,12 @@ pub fn boundaries(design: &Design) -> Vec<Boundary> {
 /// Bits of the streams' data: whole bytes, as AXI4-Stream wants it.
 pub fn stream_widths(design: &Design) -> (usize, usize) {
     let network = &design.network;
-    let window = network.history * network.segments * design.input.segment_bits as usize;
-    (window.next_multiple_of(8), network.outputs.next_multiple_of(8))
+    (window_bits(design).next_multiple_of(8), network.outputs.next_multiple_of(8))
+}
+
+/// Bits of what the design takes at a time: the accesses of a window, or one access.
+fn window_bits(design: &Design) -> usize {
+    design.accesses() * design.network.segments * design.input.segment_bits as usize
 }
 
 /// Vectors that go with the testbench, each a window and its bitmap.
@@ -127,6 +131,7 @@ pub fn files(design: &Design, plan: &Plan, vectors: &Vectors) -> Result<BTreeMap
         out_width,
         cycles_per_window => 8 * (plan.interval + plan.latency),
         windows => vectors.count,
+        streaming => design.streaming,
         boundaries => boundaries(design).iter().map(|b| context! { name => b.name.clone(), width => b.width }).collect::<Vec<_>>(),
     };
     let core = context! {
@@ -136,7 +141,8 @@ pub fn files(design: &Design, plan: &Plan, vectors: &Vectors) -> Result<BTreeMap
         segments => design.network.segments,
         segment_bits => design.input.segment_bits,
         outputs => design.network.outputs,
-        window_width => design.network.history * design.network.segments * design.input.segment_bits as usize,
+        window_width => window_bits(design),
+        warm_up => design.warm_up(),
         queue => plan.queue,
         latency => plan.latency,
         interval => plan.interval,
@@ -203,8 +209,6 @@ fn unread(design: &Design) -> Vec<String> {
 }
 
 fn harness(design: &Design, plan: &Plan, names: &Names, templates: &Templates) -> Result<String, Error> {
-    let network = &design.network;
-    let window_bits = network.history * network.segments * design.input.segment_bits as usize;
     let list: Vec<Context> = boundaries(design)
         .iter()
         .map(|b| {
@@ -221,7 +225,7 @@ fn harness(design: &Design, plan: &Plan, names: &Names, templates: &Templates) -
     let (in_width, out_width) = stream_widths(design);
     let context = context! {
         probe => names.probe(),
-        window_words => window_bits.div_ceil(32),
+        window_words => window_bits(design).div_ceil(32),
         in_words => in_width.div_ceil(32),
         out_words => out_width.div_ceil(32),
         latency => plan.latency,

@@ -11,7 +11,7 @@ macro_rules! files {
 }
 
 const CELLS: &[(&str, &str)] = files!("cells":
-    "tw_fifo.v", "tw_gelu.v", "tw_layer_norm.v", "tw_mix_sequencer.v", "tw_nearest_encoder.v", "tw_position.v", "tw_relu.v",
+    "tw_fifo.v", "tw_gelu.v", "tw_history.v", "tw_layer_norm.v", "tw_mix_sequencer.v", "tw_nearest_encoder.v", "tw_position.v", "tw_relu.v",
     "tw_requantise.v", "tw_residual.v", "tw_rom.v", "tw_row_collector.v", "tw_score_sequencer.v", "tw_select.v",
     "tw_softmax.v", "tw_sum_rows.v", "tw_threshold.v", "tw_transpose.v", "tw_tree_encoder.v", "tw_window.v",
 );

@@ -70,7 +70,7 @@ pub(crate) fn stage(design: &Design, plan: &Plan, names: &Names, node: &Node, ti
             module: "tw_window".to_owned(),
             name: "u_window".to_owned(),
             parameters: owned(vec![
-                ("History", design.network.history.to_string()),
+                ("History", design.accesses().to_string()),
                 ("RowWidth", row_width(node).to_string()),
                 ("Lead", u8::from(*lead).to_string()),
                 ("Pace", timing.row_interval.to_string()),
@@ -80,10 +80,7 @@ pub(crate) fn stage(design: &Design, plan: &Plan, names: &Names, node: &Node, ti
             ports: owned(vec![
                 ("in_valid", "s_axis_tvalid".to_owned()),
                 ("in_ready", "s_axis_tready".to_owned()),
-                (
-                    "in_data",
-                    format!("s_axis_tdata[{}:0]", design.network.history as u64 * row_width(node) - 1),
-                ),
+                ("in_data", format!("s_axis_tdata[{}:0]", design.accesses() as u64 * row_width(node) - 1)),
                 ("taken", "taken".to_owned()),
                 ("out_valid", "window_valid".to_owned()),
                 ("out_data", "window_data".to_owned()),
@@ -171,12 +168,21 @@ pub(crate) fn stage(design: &Design, plan: &Plan, names: &Names, node: &Node, ti
                 ("OutWidth", width.to_string()),
             ],
         )),
-        Op::Threshold { threshold } => text.instances.push(unary(
+        Op::Threshold { threshold, warm_up } => text.instances.push(unary(
             "tw_threshold",
             vec![
                 ("Lanes", lanes.to_string()),
                 ("Width", in_width()),
                 ("Threshold", constant(*threshold, input(0).value.format.width + 1)),
+                ("WarmUp", warm_up.to_string()),
+            ],
+        )),
+        Op::History => text.instances.push(unary(
+            "tw_history",
+            vec![
+                ("Rows", node.value.rows.to_string()),
+                ("Width", row_width(node).to_string()),
+                ("Pace", timing.row_interval.to_string()),
             ],
         )),
         Op::Transpose => text.instances.push(unary(

@@ -7,11 +7,13 @@ use crate::descend::Descend;
 use crate::encode::Encoder;
 use crate::table::Table;
 
-/// A design's nodes with their values for the window last run.
+/// A design's nodes with their values for the window, or the access, last run.
 #[derive(Debug, Clone)]
 pub(crate) struct Program<T> {
     steps: Vec<Step<T>>,
     values: Vec<Vec<T>>,
+    /// Runs since the reset.
+    runs: usize,
 }
 
 #[derive(Debug, Clone)]
@@ -46,6 +48,8 @@ enum Action<T> {
     Transpose {
         written: bool,
     },
+    /// The value is the state: it has the rows of the run before.
+    History,
     Mix {
         table: Table<T>,
         heads: usize,
@@ -60,7 +64,10 @@ enum Action<T> {
         row: usize,
     },
     SumRows,
-    Threshold(T),
+    Threshold {
+        threshold: T,
+        warm_up: usize,
+    },
 }
 
 impl<T: Int> Program<T> {
@@ -88,6 +95,7 @@ impl<T: Int> Program<T> {
                 Op::Transpose => Action::Transpose {
                     written: design.nodes.iter().any(|n| n.inputs.contains(&id) && columns(n).is_none()),
                 },
+                Op::History => Action::History,
                 Op::Mix { table, heads } => Action::Mix { table: Table::new(table), heads: *heads },
                 Op::Residual { a_shift, b_shift } => {
                     Action::Residual { a_shift: *a_shift, b_shift: *b_shift }
@@ -96,13 +104,22 @@ impl<T: Int> Program<T> {
                 Op::Relu => Action::Relu,
                 Op::Select { row } => Action::Select { row: *row },
                 Op::SumRows => Action::SumRows,
-                Op::Threshold { threshold } => Action::Threshold(T::of(*threshold)),
+                Op::Threshold { threshold, warm_up } => {
+                    Action::Threshold { threshold: T::of(*threshold), warm_up: *warm_up }
+                }
             },
         };
         Self {
             steps: design.iter().map(step).collect(),
             values: design.nodes.iter().map(|n| vec![T::default(); n.value.rows * n.value.lanes]).collect(),
+            runs: 0,
         }
+    }
+
+    /// As if nothing had been run.
+    pub(crate) fn reset(&mut self) {
+        self.values.iter_mut().for_each(|value| value.fill(T::default()));
+        self.runs = 0;
     }
 
     /// A node's values, appended to `out`.
@@ -128,20 +145,21 @@ impl<T: Int> Program<T> {
                 [x] => [&before[x.0], &[]],
                 [x, other, ..] => [&before[x.0], &before[other.0]],
             };
-            step.run(arch, window, operands, &mut rest[0]);
+            step.run(arch, window, self.runs, operands, &mut rest[0]);
         }
+        self.runs += 1;
     }
 }
 
 impl<T: Int> Step<T> {
     #[inline(always)]
-    fn run(&self, arch: impl Descend, window: &[u8], [x, other]: [&[T]; 2], y: &mut [T]) {
+    fn run(&self, arch: impl Descend, window: &[u8], runs: usize, [x, other]: [&[T]; 2], y: &mut [T]) {
         let rows = x.chunks_exact(self.lanes).zip(y.chunks_exact_mut(self.lanes));
         match &self.action {
             Action::Window { lead } => {
                 let (zero, tokens) = y.split_at_mut(*lead);
                 zero.fill(T::default());
-                assert_eq!(tokens.len(), window.len(), "a window has history × segments values");
+                assert_eq!(tokens.len(), window.len(), "a window has accesses × segments values");
                 tokens.iter_mut().zip(window).for_each(|(y, &w)| *y = T::of(i64::from(w)));
             }
             Action::Encode(encoder) => encoder.run(arch, x, y),
@@ -170,6 +188,11 @@ impl<T: Int> Step<T> {
                 }
             }
             Action::Transpose { .. } => {}
+            Action::History => {
+                y.copy_within(x.len().., 0);
+                let older = y.len() - x.len();
+                y[older..].copy_from_slice(x);
+            }
             Action::Mix { table, heads } => table.mix(*heads, x, other, y),
             Action::Residual { a_shift, b_shift } => {
                 for ((y, &a), &b) in y.iter_mut().zip(x).zip(other) {
@@ -185,7 +208,10 @@ impl<T: Int> Step<T> {
                     y.iter_mut().zip(row).for_each(|(y, &x)| *y = *y + x);
                 }
             }
-            Action::Threshold(t) => y.iter_mut().zip(x).for_each(|(y, x)| *y = T::of(i64::from(x >= t))),
+            Action::Threshold { warm_up, .. } if runs < *warm_up => y.fill(T::default()),
+            Action::Threshold { threshold, .. } => {
+                y.iter_mut().zip(x).for_each(|(y, x)| *y = T::of(i64::from(x >= threshold)));
+            }
         }
     }
 }

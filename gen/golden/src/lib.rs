@@ -1,7 +1,8 @@
 //! The bit-exact meaning of a design.
 //!
 //! [`Golden`] interprets a [`Design`] node by node, one window at a time, and keeps every node's value, so that the
-//! Verilog can be compared at every kernel boundary. It shares the design's numbers with the Verilog and none of its
+//! Verilog can be compared at every kernel boundary. A streaming design is run access by access instead; the golden
+//! model then holds the history, as the hardware does. It shares the design's numbers with the Verilog and none of its
 //! code: the steps of each unit are written here from `gen/ARITHMETIC.md`.
 
 // Code is compiled for a set of vector instructions only where it is inlined into the function that names the set.
@@ -20,7 +21,7 @@ use arithmetic::Int;
 use compile::Program;
 use descend::{Descend, Plain};
 
-/// An interpreter of one design with room for one window's values.
+/// An interpreter of one design with room for one window's values, and with the history of a streaming design.
 #[derive(Debug, Clone)]
 pub struct Golden {
     program: Width,
@@ -53,9 +54,10 @@ impl Golden {
         Self { arch: Arch::Scalar, ..Self::new(design) }
     }
 
-    /// Computes every node for one window.
+    /// Computes every node for one window, or for the next access of a streaming design.
     ///
-    /// `window` holds history × segments integers, oldest access first, each below 2^`segment_bits`.
+    /// `window` holds accesses × segments integers, oldest access first, each below 2^`segment_bits`;
+    /// [`Design::accesses`] of them.
     ///
     /// # Panics
     ///
@@ -64,6 +66,15 @@ impl Golden {
         match &mut self.program {
             Width::Narrow(program) => run(self.arch, program, window),
             Width::Wide(program) => run(self.arch, program, window),
+        }
+    }
+
+    /// Empties the history, as a reset of the hardware does. For a design that takes windows it changes nothing that the
+    /// next run does not.
+    pub fn reset(&mut self) {
+        match &mut self.program {
+            Width::Narrow(program) => program.reset(),
+            Width::Wide(program) => program.reset(),
         }
     }
 

@@ -34,6 +34,8 @@ pub enum Holds {
     WaitingRows,
     /// Codes that a sequencer pairs.
     Codes,
+    /// Rows of the last accesses.
+    History,
     /// Bitmaps that wait for the consumer.
     Bitmaps,
 }
@@ -126,7 +128,7 @@ impl Resources {
         let mut r = Self::default();
         match &node.op {
             Op::Window { lead } => {
-                let held = design.network.history as u64 + u64::from(*lead);
+                let held = design.accesses() as u64 + u64::from(*lead);
                 r.registers(
                     held * row_bits
                         + clog2(held + 1)
@@ -157,8 +159,8 @@ impl Resources {
                 r.registers(index_bits(input(0).rows as u64) + 1 + row_bits);
                 r.operator(Function::Add, lanes, width, width);
             }
-            Op::Threshold { .. } => {
-                r.registers(1 + lanes);
+            Op::Threshold { warm_up, .. } => {
+                r.registers(1 + lanes + clog2(*warm_up as u64 + 1));
                 r.operator(Function::Compare, lanes, in_width() + 1, in_width() + 1);
             }
             Op::Transpose => {
@@ -169,6 +171,16 @@ impl Resources {
                         + clog2(pace + 1)
                         + kept * columns * u64::from(width),
                 );
+            }
+            Op::History => {
+                r.memory(Memory {
+                    holds: Holds::History,
+                    count: 1,
+                    words: rows,
+                    width: row_bits,
+                    writable: true,
+                });
+                r.registers(index_bits(rows) + 2 * clog2(rows + 1) + clog2(pace + 1));
             }
             Op::Scores { table, heads } => {
                 let heads = *heads as u64;
@@ -283,6 +295,7 @@ pub fn accumulator(node: &Node) -> Option<Format> {
         | Op::Norm { .. }
         | Op::Softmax { .. }
         | Op::Transpose
+        | Op::History
         | Op::Residual { .. }
         | Op::Gelu { .. }
         | Op::Relu

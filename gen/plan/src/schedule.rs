@@ -1,8 +1,8 @@
 //! Design → Plan: the cycle of every row of every value.
 //!
 //! The schedule is static. A window is admitted every `interval` cycles at most; from then on nothing waits for
-//! anything: each stage takes a row whenever one comes and hands on its own a fixed number of cycles later. Four kinds
-//! of stage set a pace of their own (the sources: window, transpose, scores, mix); the rows of all others follow the
+//! anything: each stage takes a row whenever one comes and hands on its own a fixed number of cycles later. Five kinds
+//! of stage set a pace of their own (the sources: window, transpose, history, scores, mix); the rows of all others follow the
 //! source before them. Back-pressure lives at the two ends only: a window is admitted when the output queue has a
 //! place left for its result.
 
@@ -153,7 +153,7 @@ fn paces(design: &Design) -> Vec<u64> {
     let mut pace = vec![1; design.nodes.len()];
     for (id, node) in design.iter() {
         let own = match &node.op {
-            Op::Window { .. } | Op::Transpose => Some(1),
+            Op::Window { .. } | Op::Transpose | Op::History => Some(1),
             Op::Scores { .. } | Op::Mix { .. } => Some(node.value.lanes as u64),
             _ => None,
         };
@@ -214,7 +214,8 @@ fn stage(node: &Node, inputs: &[Stage], pace: u64) -> Stage {
         Op::Softmax { .. } => follow(SOFTMAX_LATENCY),
         Op::Gelu { .. } => follow(GELU_LATENCY),
         Op::Scores { table, .. } | Op::Mix { table, .. } => sequence(table),
-        Op::Transpose => {
+        // What is kept leaves once it is whole, and must have left before more comes.
+        Op::Transpose | Op::History => {
             let first = inputs[0].last() + 1;
             Stage {
                 first,

@@ -21,9 +21,9 @@ impl Build {
         Self::of(&random_model(network, spec, seed))
     }
 
-    /// Of a model, optimised.
+    /// Of a model, as hardware is made.
     pub(crate) fn of(model: &TableModel) -> Self {
-        Self::of_design(passes::optimise(&lower(model)))
+        Self::of_design(passes::for_hardware(&lower(model)))
     }
 
     /// Of a design.
@@ -43,7 +43,7 @@ impl Build {
         Self { dir, design, plan, _folder: folder }
     }
 
-    /// Simulates `count` corner and random windows.
+    /// Simulates `count` corner and random windows, or accesses.
     pub(crate) fn simulate(&self, count: usize, stall: f64) -> Report {
         let windows = vectors::windows(&self.design, count, &[], 1);
         let options = Cosim { stall, seed: 7, waves: None };

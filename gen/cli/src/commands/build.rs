@@ -13,9 +13,9 @@ use crate::failure::{Failure, Outcome};
 use crate::subject;
 use crate::ui::{Render, Ui, bits, count, pairs};
 
-/// Windows of the self-checking testbench.
+/// Windows of the self-checking testbench, or accesses that have a bitmap of their own.
 const TESTBENCH_WINDOWS: usize = 64;
-/// Windows of a trace that they are chosen from.
+/// Windows or accesses of a trace that they are chosen from.
 const TESTBENCH_CANDIDATES: usize = 1000;
 /// Their seed.
 const TESTBENCH_SEED: u64 = 1;
@@ -52,7 +52,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
         design.words_per_inference()
     ));
     let traced = match &args.trace {
-        Some(path) => subject::windows(path, &model, TESTBENCH_CANDIDATES, ui)?,
+        Some(path) => subject::inputs(path, &model, &design, TESTBENCH_CANDIDATES, ui)?,
         None => Vec::new(),
     };
     let vectors = vectors::testbench(&design, TESTBENCH_WINDOWS, &traced, TESTBENCH_SEED);

@@ -138,6 +138,7 @@ fn memory(memory: &Memory) -> String {
         Holds::Bump => ("bump", "bumps"),
         Holds::WaitingRows => ("row buffer", "row buffers"),
         Holds::Codes => ("code buffer", "code buffers"),
+        Holds::History => ("history", "histories"),
         Holds::Bitmaps => ("bitmap queue", "bitmap queues"),
     };
     let Memory { count, words, width, .. } = *memory;

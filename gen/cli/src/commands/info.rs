@@ -7,7 +7,7 @@ use serde::Serialize;
 use tablewright_design::{lower, passes};
 use tablewright_emit::read_manifest;
 use tablewright_model::{
-    Form, InputConfig, KernelSpec, Network, NetworkConfig, TableModel, load_model, load_network,
+    Form, InputConfig, KernelSpec, Network, NetworkConfig, Positions, TableModel, load_model, load_network,
 };
 use tablewright_trace::{TraceFormat, TraceInfo};
 
@@ -101,6 +101,8 @@ struct AboutModel<'a> {
     /// Of all thresholds and prototypes in hardware.
     encoder_bits: u64,
     words_per_inference: u64,
+    /// The hardware takes one access at a time and not a window.
+    streaming: bool,
     provenance: &'a BTreeMap<String, String>,
 }
 
@@ -118,7 +120,7 @@ struct Kernel {
 
 impl<'a> AboutModel<'a> {
     fn of(file: &'a str, model: &'a TableModel) -> Self {
-        let design = passes::optimise(&lower(model));
+        let design = passes::for_hardware(&lower(model));
         let kernels = model.kernels().into_iter().map(|(site, kernel)| {
             let spec = *kernel.spec();
             let entries = site.entries(&spec);
@@ -148,6 +150,7 @@ impl<'a> AboutModel<'a> {
             table_bits: design.table_bits(),
             encoder_bits: design.encoder_bits(),
             words_per_inference: design.words_per_inference(),
+            streaming: design.streaming,
             provenance: &model.provenance,
         }
     }
@@ -176,11 +179,15 @@ impl Render for AboutModel<'_> {
         });
         let header = ["kernel", "form", "features", "encoder", "K", "C", "bits", "entries", "entry bits"];
         let kernels = grid(&header, &[2, 4, 5, 6, 7, 8], kernels);
-        let sums = pairs([
+        let mut sums = vec![
             ("tables", bits(self.table_bits)),
             ("encoders", bits(self.encoder_bits)),
             ("table words read per inference", count(self.words_per_inference)),
-        ]);
+        ];
+        if self.streaming {
+            sums.push(("takes", "one access at a time".to_owned()));
+        }
+        let sums = pairs(sums);
         let text = format!("{}\n\n{kernels}\n\n{sums}", pairs(rows));
         with_provenance(text, self.provenance)
     }
@@ -209,7 +216,7 @@ impl<'a> AboutNetwork<'a> {
             + norm
             + dense(config.dim, config.hidden)
             + dense(config.hidden, config.dim);
-        let tokens = config.dim * config.tokens() + network.cls.as_ref().map_or(0, ndarray::ArrayBase::len);
+        let tokens = network.pos.len() + network.cls.as_ref().map_or(0, ndarray::ArrayBase::len);
         let parameters = dense(config.segments, config.dim)
             + tokens
             + config.layers * layer
@@ -287,7 +294,7 @@ fn about_network(network: &NetworkConfig, input: &InputConfig) -> Vec<(String, S
         (
             "network".into(),
             format!(
-                "L{} D{} H{}, heads of {}, feed-forward {}, {} attention, {}, pool {}",
+                "L{} D{} H{}, heads of {}, feed-forward {}, {} attention, {}, pool {}{}",
                 n.layers,
                 n.dim,
                 n.heads,
@@ -295,7 +302,11 @@ fn about_network(network: &NetworkConfig, input: &InputConfig) -> Vec<(String, S
                 n.hidden,
                 word(&n.attention),
                 word(&n.activation),
-                word(&n.pool)
+                word(&n.pool),
+                match n.positions {
+                    Positions::Absolute => "",
+                    Positions::Relative => ", relative positions",
+                }
             ),
         ),
         ("outputs".into(), format!("{} deltas within {} accesses", n.outputs, input.lookahead)),

@@ -126,8 +126,10 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
     {
         ui.warn(format_args!("{}: {warning}", args.trace.display()));
     }
+    // The windows are evaluated each by itself, in parallel; a streaming design says the same of them.
     let design = passes::optimise(&lower(&model));
-    ui.detail(format_args!("{} table words for each inference", count(design.words_per_inference())));
+    let words = passes::for_hardware(&design).words_per_inference();
+    ui.detail(format_args!("{} table words for each inference", count(words)));
 
     let mut file = args.output.as_deref().map(NewFile::begin).transpose()?;
     let bar = ui.bar("running", Unit::Items, scope.accesses.len() as u64);

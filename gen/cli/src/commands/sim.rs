@@ -21,10 +21,10 @@ use crate::ui::{Render, Ui, Unit, count, pairs};
 pub(crate) struct Args {
     /// What `tablewright build` wrote
     pub(crate) build_dir: PathBuf,
-    /// Windows to simulate
+    /// Windows to simulate; for a streaming model accesses
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = RangedU64ValueParser::<usize>::new().range(1..=1_000_000))]
     pub(crate) vectors: usize,
-    /// Take windows from this trace; without it they are random, beside a few corner cases
+    /// Take windows or accesses from this trace; without it they are random, beside a few corner cases
     #[arg(long)]
     pub(crate) trace: Option<PathBuf>,
     /// Probability that a stream stalls in a cycle, 0 to 0.95
@@ -53,7 +53,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
         check_place(waves, &[&model, &manifest, trace])?;
     }
     let traced = match &args.trace {
-        Some(path) => subject::windows(path, &built.model, args.vectors, ui)?,
+        Some(path) => subject::inputs(path, &built.model, &built.design, args.vectors, ui)?,
         None => Vec::new(),
     };
     let (image_fault, faulty_images) = check_images(&built.dir, &built.design);
@@ -74,6 +74,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
     ui.print(&About {
         build_dir: args.build_dir.display().to_string(),
         passed,
+        streaming: built.design.streaming,
         trace_windows: traced.len().min(args.vectors),
         faulty_images,
         image_fault,
@@ -88,6 +89,8 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
 struct About {
     build_dir: String,
     passed: bool,
+    /// Vectors are accesses and not windows.
+    streaming: bool,
     /// Windows from the trace among the vectors.
     trace_windows: usize,
     /// Memory images that differ from the model; each counts as one mismatch.
@@ -108,7 +111,8 @@ impl Render for About {
                 0 => String::new(),
                 n => format!(", {} of them from the trace", count(n)),
             };
-            rows.push(("vectors", format!("{}{from_trace}", count(report.vectors))));
+            let what = if self.streaming { "accesses" } else { "windows" };
+            rows.push(("vectors", format!("{} {what}{from_trace}", count(report.vectors))));
             rows.push((
                 "compared",
                 format!("{} values of {} kernels for each", count(report.values_per_window), self.kernels),
@@ -136,7 +140,7 @@ impl Render for About {
         if report.hung {
             rows.push(("hung", "the simulation stood still".to_owned()));
         }
-        rows.extend(report.first.as_ref().map(|m| ("first", in_words(m))));
+        rows.extend(report.first.as_ref().map(|m| ("first", in_words(m, self.streaming))));
         if let Some(fault) = &self.image_fault {
             let line = if fault.line == 0 { String::new() } else { format!(" line {}", fault.line) };
             rows.push((
@@ -159,8 +163,9 @@ impl Render for About {
     }
 }
 
-fn in_words(m: &Mismatch) -> String {
-    let place = format!("kernel {}, window {}, row {}", m.kernel, m.window, m.row);
+fn in_words(m: &Mismatch, streaming: bool) -> String {
+    let what = if streaming { "access" } else { "window" };
+    let place = format!("kernel {}, {what} {}, row {}", m.kernel, m.window, m.row);
     match (m.element, m.expected, m.actual) {
         (Some(element), Some(expected), Some(actual)) => {
             format!("{place}, element {element}, in cycle {}: expected {expected}, got {actual}", m.cycle)

@@ -93,6 +93,58 @@ pub(super) fn threshold() -> Reference {
     }
 }
 
+/// Threshold of one lane of 3 bits at 1, silent for the first two rows: rows are counted up to two.
+#[derive(LogicBlock, Default)]
+struct ThresholdAtFirst {
+    clk: Signal<In, Clock>,
+    rst_n: Signal<In, Bit>,
+    in_valid: Signal<In, Bit>,
+    in_data: Signal<In, Bits<3>>,
+    out_valid: Signal<Out, Bit>,
+    out_data: Signal<Out, Bits<1>>,
+    valid: DFF<Bit>,
+    seen: DFF<Bits<2>>,
+    predicted: DFF<Bits<1>>,
+}
+
+impl Logic for ThresholdAtFirst {
+    #[hdl_gen]
+    fn update(&mut self) {
+        dff_setup!(self, clk, valid, seen, predicted);
+        self.valid.d.next = self.rst_n.val() && self.in_valid.val();
+        self.predicted.d.next = bits::<1>(0);
+        // Of the numbers from 0 to 7 the lower four are those from 0 to 3.
+        if (self.seen.q.val() == 2) && (self.in_data.val() > 0) && (self.in_data.val() < 4) {
+            self.predicted.d.next = bits::<1>(1);
+        }
+        if self.in_valid.val() && (self.seen.q.val() != 2) {
+            self.seen.d.next = self.seen.q.val() + 1;
+        }
+        if !self.rst_n.val() {
+            self.seen.d.next = bits::<2>(0);
+        }
+        self.out_valid.next = self.valid.q.val();
+        self.out_data.next = self.predicted.q.val();
+    }
+}
+
+/// `tw_threshold`: 1 lane of 3 bits against 1, zeros for the first 2 rows.
+pub(super) fn threshold_at_first() -> Reference {
+    Reference {
+        name: "tw_threshold, silent at first",
+        cell: "tw_threshold",
+        verilog: verilog("tw_threshold", ThresholdAtFirst::default()),
+        parameters: vec![
+            ("Lanes", "1".into()),
+            ("Width", "3".into()),
+            ("Threshold", "4'sd1".into()),
+            ("WarmUp", "2".into()),
+        ],
+        images: Vec::new(),
+        ports: stream(3, 1),
+    }
+}
+
 /// One lane of [`RequantiseSigned`], in offset binary.
 ///
 /// `x + 128` is never negative, so `(x + 128 + 4) >> 3` is `((x + 4) >>> 3) + 16` without signs. The result's range -8 to 7

@@ -24,9 +24,11 @@ pub fn cells() -> Vec<Reference> {
         arithmetic::relu(),
         arithmetic::gelu(),
         store::residual(),
+        store::history(),
         rows::select(),
         rows::sum(),
         arithmetic::threshold(),
+        arithmetic::threshold_at_first(),
     ]
 }
 

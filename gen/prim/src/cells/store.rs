@@ -1,8 +1,8 @@
-//! Cells that keep words: table bank, queue, residual.
+//! Cells that keep words: table bank, queue, residual, history.
 
 use rust_hdl::prelude::*;
 
-use super::{port, verilog};
+use super::{port, stream, verilog};
 use crate::{Image, Reference, Role};
 
 /// Words of the table bank: fewer than its 4 address bits reach.
@@ -212,5 +212,72 @@ pub(super) fn residual() -> Reference {
             port("out_data", 7, Role::WhenValid),
             port("legal", 1, Role::Legal),
         ],
+    }
+}
+
+/// History of three rows of 2 bits, one every two cycles: rows move up when one comes, and begin as zeros.
+#[derive(LogicBlock, Default)]
+struct History {
+    clk: Signal<In, Clock>,
+    rst_n: Signal<In, Bit>,
+    in_valid: Signal<In, Bit>,
+    in_data: Signal<In, Bits<2>>,
+    out_valid: Signal<Out, Bit>,
+    out_data: Signal<Out, Bits<2>>,
+    legal: Signal<Out, Bit>,
+    newest: DFF<Bits<2>>,
+    middle: DFF<Bits<2>>,
+    oldest: DFF<Bits<2>>,
+    /// Cycles since a row came; 0 when all rows have left.
+    since: DFF<Bits<3>>,
+}
+
+impl Logic for History {
+    #[hdl_gen]
+    fn update(&mut self) {
+        dff_setup!(self, clk, newest, middle, oldest, since);
+        if self.since.q.val() != 0 {
+            self.since.d.next = self.since.q.val() + 1;
+        }
+        if self.since.q.val() == 5 {
+            self.since.d.next = bits::<3>(0);
+        }
+        if self.in_valid.val() {
+            self.newest.d.next = self.in_data.val();
+            self.middle.d.next = self.newest.q.val();
+            self.oldest.d.next = self.middle.q.val();
+            self.since.d.next = bits::<3>(1);
+        }
+        if !self.rst_n.val() {
+            self.newest.d.next = bits::<2>(0);
+            self.middle.d.next = bits::<2>(0);
+            self.oldest.d.next = bits::<2>(0);
+            self.since.d.next = bits::<3>(0);
+        }
+        self.out_valid.next =
+            (self.since.q.val() == 1) || (self.since.q.val() == 3) || (self.since.q.val() == 5);
+        self.out_data.next = self.newest.q.val();
+        if self.since.q.val() == 1 {
+            self.out_data.next = self.oldest.q.val();
+        }
+        if self.since.q.val() == 3 {
+            self.out_data.next = self.middle.q.val();
+        }
+        // No row while others leave.
+        self.legal.next = !self.rst_n.val() || !self.in_valid.val() || (self.since.q.val() == 0);
+    }
+}
+
+/// `tw_history`: 3 rows of 2 bits, a row every 2 cycles.
+pub(super) fn history() -> Reference {
+    let mut ports = stream(2, 2);
+    ports.push(port("legal", 1, Role::Legal));
+    Reference {
+        name: "tw_history",
+        cell: "tw_history",
+        verilog: verilog("tw_history", History::default()),
+        parameters: vec![("Rows", "3".into()), ("Width", "2".into()), ("Pace", "2".into())],
+        images: Vec::new(),
+        ports,
     }
 }

@@ -14,7 +14,7 @@ use tablewright_prim::{Reference, cells, table_sum};
 
 /// For each reference, what breaks the shipped text: a piece of its body and what takes its place. The piece must occur,
 /// so that a rewritten cell asks for a new line here instead of silently losing its check.
-const MUTATIONS: [(&str, &str, &str); 13] = [
+const MUTATIONS: [(&str, &str, &str); 15] = [
     ("tw_fifo", "if (in_valid && !taken)", "if (in_valid)"),
     ("tw_tree_encoder", "key >= threshold", "key > threshold"),
     ("tw_rom", "mem[address]", "mem[address ^ 1]"),
@@ -27,6 +27,8 @@ const MUTATIONS: [(&str, &str, &str); 13] = [
     ("tw_select", "row == Wanted", "row != Wanted"),
     ("tw_sum_rows", "wide + (first ?", "wide + (!first ?"),
     ("tw_threshold", "x >= $signed(", "x > $signed("),
+    ("tw_threshold, silent at first", "(in_valid && missing)", "(missing)"),
+    ("tw_history", "rows_left > filled", "rows_left >= filled"),
     ("table.v.j2", "n1_0 + n1_1", "n1_0 | n1_1"),
 ];
 
