@@ -25,9 +25,9 @@ pub struct Base {
 /// Of one design under its plan.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Figures {
-    /// Cycles from a window to its bitmap.
+    /// Cycles from a window, or in a streaming design an access, to its bitmap.
     pub latency_cycles: u64,
-    /// Cycles from one window to the next.
+    /// Cycles from one of them to the next.
     pub interval_cycles: u64,
     /// Tables and encoders, each encoder once, in whole bytes.
     pub storage_bytes: u64,
@@ -51,7 +51,7 @@ impl Figures {
 
     /// Of a model.
     pub fn of_model(model: &TableModel, target: &Target) -> Self {
-        let design = passes::optimise(&lower(model));
+        let design = passes::for_hardware(&lower(model));
         let plan = Plan::serial(&design);
         let resources = Resources::of_design(&design, &plan);
         Self {

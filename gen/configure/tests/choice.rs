@@ -7,6 +7,7 @@ mod common;
 use common::{base, limits, space};
 use tablewright_configure::greedy::greedy;
 use tablewright_configure::{Candidate, Error, Figures, Limits, Shapes, Survey, TargetLimit, students};
+use tablewright_model::Positions;
 use tablewright_model::testing::{dart, dart_s, dart_s_spec, dart_spec};
 
 fn survey(limits: &Limits) -> Survey {
@@ -21,9 +22,9 @@ fn every() -> Vec<(Candidate, Figures)> {
 #[test]
 fn greedy_picks_what_a_check_of_every_candidate_picks() {
     let every = every();
-    // 8 networks, 24 choices of tables.
-    assert_eq!(every.len(), 192);
-    for (latency, storage) in [(101, 2000), (150, 8000), (150, 3000), (400, 60_000), (5000, 1 << 30)] {
+    // 8 networks and 4 with relative positions, 12 choices of tables.
+    assert_eq!(every.len(), 144);
+    for (latency, storage) in [(101, 4000), (150, 8000), (150, 3000), (400, 60_000), (5000, 1 << 30)] {
         let limits = limits(latency, storage);
         let survey = survey(&limits);
         let within: Vec<_> =
@@ -72,7 +73,7 @@ fn reasons_are_counted_and_every_candidate_is_told() {
     let survey = survey(&limits);
     let groups = survey.groups();
     let against: usize = groups.iter().map(|group| group.count).sum();
-    assert_eq!(against + survey.feasible().count(), 192);
+    assert_eq!(against + survey.feasible().count(), 144);
     for group in &groups {
         assert_eq!(group.nearest.excesses.len(), group.reasons.len());
     }
@@ -146,7 +147,8 @@ fn students_differ_in_shape_and_are_the_same_every_time() {
         assert!(survey.feasible().any(|(candidate, _)| candidate == *one));
         assert!(chosen[..i].iter().all(|other| other.network != one.network));
     }
-    assert_eq!(students(&survey, 100).len(), 8, "every network once");
+    assert!(chosen.iter().any(|one| one.network.positions == Positions::Relative));
+    assert_eq!(students(&survey, 100).len(), 12, "every network once");
     assert_eq!(chosen, students(&survey, 3));
 }
 

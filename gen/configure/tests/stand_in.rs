@@ -9,7 +9,7 @@ use std::path::Path;
 
 use common::base;
 use tablewright_configure::{Base, Candidate, Figures};
-use tablewright_model::testing::{dart, dart_spec};
+use tablewright_model::testing::{dart, dart_spec, dart_stream};
 use tablewright_model::{EncoderKind, KernelSpec, NetworkConfig, load_model};
 
 #[test]
@@ -63,6 +63,16 @@ fn a_stand_in_keeps_every_rule_of_a_model() {
             assert!(figures.latency_cycles > 60 && figures.encoder_bits > 0, "{candidate}");
         }
     }
+}
+
+#[test]
+fn relative_positions_are_planned_as_the_streaming_hardware() {
+    let relative = Figures::of(&Candidate::uniform(dart_stream(), dart_spec()), &base());
+    let absolute = Figures::of(&Candidate::uniform(dart(), dart_spec()), &base());
+    assert_eq!(relative.table_bits, absolute.table_bits);
+    // Keys and values of one access instead of eleven tokens.
+    assert!(relative.words_per_inference * 2 < absolute.words_per_inference, "{relative:?}");
+    assert!(relative.latency_cycles < absolute.latency_cycles);
 }
 
 #[test]

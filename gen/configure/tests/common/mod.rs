@@ -18,12 +18,12 @@ pub(crate) fn space() -> Space {
             layers: vec![1, 2],
             dims: vec![8, 16],
             heads: vec![1, 2],
-            positions: vec![Positions::Absolute],
+            positions: vec![Positions::Absolute, Positions::Relative],
         },
         tables: Tables {
             prototypes: vec![4, 16, 32],
             subspaces: vec![1, 16],
-            bits: vec![4, 8],
+            bits: vec![8],
             encoders: vec![EncoderKind::Tree, EncoderKind::L1],
         },
     }
