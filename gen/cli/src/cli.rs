@@ -3,7 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    bits, build, distill, estimate, explain, info, lint, report, run, sim, tabularize, teacher, train,
+    bits, build, configure, distill, estimate, explain, info, lint, report, run, sim, tabularize, teacher,
+    train,
 };
 use crate::failure::{Failure, Outcome};
 use crate::ui::{OutputArgs, Ui};
@@ -41,6 +42,7 @@ pub(crate) enum Command {
     Distill(distill::Args),
     Tabularize(tabularize::Args),
     Report(report::Args),
+    Configure(Box<configure::Args>),
     Info(info::Args),
     Run(run::Args),
     Explain(explain::Args),
@@ -59,6 +61,7 @@ impl Command {
             Self::Distill(args) => distill::run(args, ui),
             Self::Tabularize(args) => tabularize::run(args, ui),
             Self::Report(args) => report::run(args, ui),
+            Self::Configure(args) => configure::run(args, ui),
             Self::Info(args) => info::run(args, ui),
             Self::Run(args) => run::run(args, ui),
             Self::Explain(args) => explain::run(args, ui),

@@ -126,6 +126,17 @@ pub(crate) enum Failure {
     #[error(transparent)]
     Tabularize(#[from] tablewright_tabularize::Error),
     #[error(transparent)]
+    Configure(#[from] tablewright_configure::Error),
+    /// Options that do not go together.
+    #[error("{option}: {problem}")]
+    Options { option: &'static str, problem: String },
+    /// Plans were within the limits, the models made were not.
+    #[error(
+        "every model that was made is beyond a limit, though its plan on stand-in tables was within; the one that comes \
+         nearest, {nearest}, takes {latency} cycles and {storage} bytes: raise the limits to that"
+    )]
+    BeyondLimits { nearest: String, latency: u64, storage: u64 },
+    #[error(transparent)]
     Emit(#[from] tablewright_emit::Error),
     #[error(transparent)]
     Verif(#[from] tablewright_verif::Error),

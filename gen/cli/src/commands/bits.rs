@@ -9,7 +9,7 @@ use tablewright_model::{Network, Purpose};
 use tablewright_tabularize::explain::f1;
 use tablewright_tabularize::{Evaluator, Options, tabularize};
 
-use crate::config::Config;
+use crate::config::TablesConfig;
 use crate::failure::{Failure, Outcome};
 use crate::measure::{f1_of_design, f1_of_floats};
 use crate::parts::{Labels, Parts, data};
@@ -155,9 +155,8 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
     if let Some(bits) = args.page_bits.filter(|&bits| bits <= block_bits) {
         return Err(Failure::PageBits { bits, block_bits });
     }
-    let config = Config::load(&args.config)?;
+    let config = TablesConfig::load(&args.config, &network.config)?;
     let options = Options { seed: args.seed, ..config.tables };
-    options.check(&network.config)?;
     let trace = subject::trace(&args.trace, ui)?;
     if args.page_bits.is_none()
         && let Some(warning) = trace.info.warning
@@ -165,7 +164,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
         ui.warn(format_args!("{}: {warning} (--page-bits 12)", args.trace.display()));
     }
     let labels = Labels { network: &network.config, input: &network.input, page_bits: args.page_bits };
-    let parts = Parts::of(&trace, &labels, args.max_windows.or(config.training.max_windows))?;
+    let parts = Parts::of(&trace, &labels, args.max_windows.or(config.max_windows))?;
 
     let mut wanted = args.bits.clone();
     wanted.sort_unstable();

@@ -11,6 +11,7 @@ use crate::explain::{Explanation, Windows, plot};
 use crate::failure::{Failure, Outcome};
 use crate::outfile::{self, NewFile};
 use crate::parts::{Labels, Parts};
+use crate::stages::Stages;
 use crate::subject;
 use crate::ui::{Ui, Unit};
 
@@ -143,12 +144,6 @@ const TEACHER: Role = Role {
 /// What decides which windows and labels a network is for.
 const INPUT_FIELDS: [&str; 4] = ["block_bits", "segment_bits", "pc_segments", "lookahead"];
 
-/// Where `train` leaves what it makes on the way: beside the model, its name without the ending and `.stages`.
-fn stages(model: &Path) -> PathBuf {
-    let name = model.file_name().unwrap_or_default().to_string_lossy();
-    model.with_file_name(format!("{}.stages", name.strip_suffix(".safetensors").unwrap_or(&name)))
-}
-
 /// The network that was given, or the one beside the model; if there is none, says why in `left_out`.
 fn stage(
     args: &Args,
@@ -157,7 +152,7 @@ fn stage(
     model: &TableModel,
     left_out: &mut Vec<String>,
 ) -> Result<Option<Network>, Failure> {
-    let path = given.map_or_else(|| stages(&args.model).join(role.file), Path::to_owned);
+    let path = given.map_or_else(|| Stages::folder(&args.model).join(role.file), Path::to_owned);
     if given.is_none() && !path.exists() {
         let Role { needed_for, option, .. } = role;
         left_out.push(format!("{needed_for}: there is no `{}`, give {option}", path.display()));

@@ -2,6 +2,7 @@
 
 pub(crate) mod bits;
 pub(crate) mod build;
+pub(crate) mod configure;
 pub(crate) mod distill;
 pub(crate) mod estimate;
 pub(crate) mod explain;

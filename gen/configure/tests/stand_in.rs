@@ -1,0 +1,90 @@
+//! What is planned before training against what trained models take.
+
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+
+use common::base;
+use tablewright_configure::{Base, Candidate, Figures};
+use tablewright_model::testing::{dart, dart_spec, dart_stream};
+use tablewright_model::{EncoderKind, KernelSpec, NetworkConfig, load_model};
+
+#[test]
+fn plans_are_those_of_the_shipped_models_or_a_little_above() {
+    let zoo = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/zoo");
+    let mut compared = 0;
+    for file in fs::read_dir(zoo).unwrap().map(|entry| entry.unwrap().path()) {
+        if file.extension().is_none_or(|ending| ending != "safetensors") {
+            continue;
+        }
+        let model = load_model(&file).unwrap();
+        let mut candidate = Candidate::uniform(model.network.clone(), model.head.spec);
+        for (site, kernel) in model.kernels() {
+            candidate = candidate.with(&site, *kernel.spec());
+        }
+        let base = Base {
+            input: model.input.clone(),
+            activation_bits: model.activation_bits,
+            target: base().target,
+        };
+        let planned = Figures::of(&candidate, &base);
+        let trained = Figures::of_model(&model, &base.target);
+        let name = file.display();
+        assert_eq!(planned.table_bits, trained.table_bits, "{name}");
+        assert_eq!(planned.words_per_inference, trained.words_per_inference, "{name}");
+        let above = planned.latency_cycles.checked_sub(trained.latency_cycles);
+        assert!(
+            above.is_some_and(|cycles| cycles <= 2 * model.layers.len() as u64),
+            "{name}: {above:?} cycles"
+        );
+        assert!(planned.interval_cycles.abs_diff(trained.interval_cycles) <= 1, "{name}");
+        let storage = planned.storage_bytes as f64 / trained.storage_bytes as f64;
+        assert!((0.999..1.001).contains(&storage), "{name}: {storage}");
+        compared += 1;
+    }
+    assert!(compared >= 4);
+}
+
+#[test]
+fn a_stand_in_keeps_every_rule_of_a_model() {
+    // Lowering and planning stop with an error where a format is not what they expect; every width of entries, every
+    // encoder, deep and flat.
+    for layers in [1, 3] {
+        for (prototypes, subspaces, bits, encoder) in
+            [(2, 16, 4, EncoderKind::Tree), (64, 2, 6, EncoderKind::L2), (16, 5, 32, EncoderKind::L1)]
+        {
+            let network = NetworkConfig { layers, ..dart() };
+            let candidate = Candidate::uniform(network, KernelSpec { encoder, prototypes, subspaces, bits });
+            let figures = Figures::of(&candidate, &base());
+            assert_eq!(figures.table_bits, candidate.table_bits(), "{candidate}");
+            assert!(figures.latency_cycles > 60 && figures.encoder_bits > 0, "{candidate}");
+        }
+    }
+}
+
+#[test]
+fn relative_positions_are_planned_as_the_streaming_hardware() {
+    let relative = Figures::of(&Candidate::uniform(dart_stream(), dart_spec()), &base());
+    let absolute = Figures::of(&Candidate::uniform(dart(), dart_spec()), &base());
+    assert_eq!(relative.table_bits, absolute.table_bits);
+    // Keys and values of one access instead of eleven tokens.
+    assert!(relative.words_per_inference * 2 < absolute.words_per_inference, "{relative:?}");
+    assert!(relative.latency_cycles < absolute.latency_cycles);
+}
+
+#[test]
+fn cycles_hardly_depend_on_the_bits_of_an_entry() {
+    // The careful side: every residual sum drops a bit, one cycle each.
+    let latency = |bits| {
+        let candidate = Candidate::uniform(dart(), KernelSpec { bits, ..dart_spec() });
+        Figures::of(&candidate, &base()).latency_cycles
+    };
+    assert_eq!([6, 8].map(latency), [240; 2]);
+    // An embedding of 4 bits is so coarse that its sum with the positions drops none.
+    assert_eq!(latency(4), 239);
+    // Sums of wider entries are wider than the activations: one more step, before the GELU.
+    assert_eq!([12, 16].map(latency), [241; 2]);
+}
