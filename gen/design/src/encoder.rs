@@ -8,6 +8,10 @@ use crate::format::{Bounds, Format};
 /// beyond the widest input, is moved in to that border: it is nearest to hardly anything.
 const PROTOTYPE_EXTRA_BITS: u32 = 2;
 
+/// Fraction bits that prototypes may have beyond the values they are compared with, as far as the width of activations
+/// allows. Means of coarse values are finer than the values: at the embedding, a segment has six bits.
+const PROTOTYPE_EXTRA_FRAC: u32 = 4;
+
 /// An encoder over a whole input vector: one code per subspace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IntEncoder {
@@ -35,11 +39,13 @@ pub enum IntEncoderKind {
     },
     /// Exact nearest prototype, ties to the lowest index.
     Nearest {
-        /// `[K, features]`, raw in the input's format.
+        /// `[K, features]`, raw with `lift` fraction bits more than the input.
         prototypes: Vec<i64>,
+        /// Features are shifted left by this before they are compared.
+        lift: u32,
         /// L2 or L1.
         metric: Metric,
-        /// Signed bits of a prototype and of a feature.
+        /// Signed bits of a prototype and of a shifted feature.
         width: u32,
         /// Unsigned bits that hold any distance between vectors of that width.
         distance_width: u32,
@@ -66,12 +72,14 @@ impl IntEncoder {
     }
 
     /// Converts a float encoder of `subspaces` subspaces whose input has `format` and raw values within `bounds`.
+    /// `activation_bits` is how wide distances are taken where the input is narrower.
     pub fn quantise(
         encoder: &Encoder,
         features: usize,
         subspaces: usize,
         format: Format,
         bounds: Bounds,
+        activation_bits: u32,
     ) -> Self {
         let scale = f64::from(format.frac).exp2();
         let width = format.width + u32::from(!format.signed);
@@ -97,6 +105,8 @@ impl IntEncoder {
                 }
             }
             Encoder::Nearest { prototypes, metric } => {
+                let lift = activation_bits.saturating_sub(width).min(PROTOTYPE_EXTRA_FRAC);
+                let (width, scale) = (width + lift, scale * f64::from(lift).exp2());
                 let raw: Vec<i64> =
                     prototypes.iter().map(|&p| (f64::from(p) * scale).round() as i64).collect();
                 let needed = Bounds::of(raw.iter().copied()).unwrap_or(Bounds::point(0)).signed_width();
@@ -116,6 +126,7 @@ impl IntEncoder {
                     kind: IntEncoderKind::Nearest {
                         width,
                         prototypes: raw,
+                        lift,
                         metric: *metric,
                         distance_width: term_width + terms,
                     },

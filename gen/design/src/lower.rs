@@ -117,8 +117,9 @@ impl Builder {
             Encoder::Nearest { .. } => self.narrow(name, x, self.width, i32::MAX),
         };
         let value = self.value(x);
+        let features = value.lanes / groups;
         let encoder =
-            IntEncoder::quantise(encoder, value.lanes / groups, spec.subspaces, value.format, value.bounds);
+            IntEncoder::quantise(encoder, features, spec.subspaces, value.format, value.bounds, self.width);
         let format = Format::bits(encoder.code_bits);
         let out = Value { lanes: groups * encoder.subspaces, format, bounds: format.bounds(), ..value };
         self.push(&format!("{name}_code"), Op::Encode { encoder, groups }, vec![x], out)

@@ -414,17 +414,22 @@ fn encoder_module(module: String, input: &Node, encoder: &IntEncoder, groups: us
     }
     let format = input.value.format;
     let in_width = format.width as usize;
-    let width = match &encoder.kind {
-        IntEncoderKind::Tree { width, .. } | IntEncoderKind::Nearest { width, .. } => *width as usize,
+    let (width, lift) = match &encoder.kind {
+        IntEncoderKind::Tree { width, .. } => (*width as usize, 0),
+        IntEncoderKind::Nearest { width, lift, .. } => (*width as usize, *lift as usize),
     };
     let levels = encoder.code_bits as usize;
     let slot_bits = width.next_power_of_two().ilog2();
-    // A feature of the row, extended to the width it is compared in.
+    // A feature of the row, extended at both ends to the width it is compared in.
     let feature = |group: usize, f: usize| {
         let lane = group * encoder.features + f;
         let (low, high) = (lane * in_width, (lane + 1) * in_width - 1);
-        let bits = format!("in_data[{high}:{low}]");
-        match (width - in_width, format.signed) {
+        let bits = match lift {
+            0 => format!("in_data[{high}:{low}]"),
+            _ => format!("in_data[{high}:{low}], {lift}'d0"),
+        };
+        match (width - lift - in_width, format.signed) {
+            (0, _) if lift > 0 => format!("{{{bits}}}"),
             (0, _) => bits,
             (more, true) => format!("{{{{{more}{{in_data[{high}]}}}}, {bits}}}"),
             (more, false) => format!("{{{more}'d0, {bits}}}"),

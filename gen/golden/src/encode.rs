@@ -27,6 +27,7 @@ struct Nearest<T> {
     features: usize,
     /// `[K, features]`.
     prototypes: Vec<T>,
+    lift: u32,
     squared: bool,
 }
 
@@ -42,13 +43,14 @@ impl<T: Int> Encoder<T> {
                         &threshold[c * nodes..][..nodes],
                     ))
                 }
-                IntEncoderKind::Nearest { prototypes, metric, .. } => {
+                IntEncoderKind::Nearest { prototypes, lift, metric, .. } => {
                     let range = encoder.range(c);
                     let own = prototypes.chunks(encoder.features).flat_map(|p| &p[range.clone()]);
                     Subspace::Nearest(Nearest {
                         start: range.start,
                         features: range.len(),
                         prototypes: own.map(|&p| T::of(p)).collect(),
+                        lift: *lift,
                         squared: *metric == Metric::L2,
                     })
                 }
@@ -133,7 +135,7 @@ impl<T: Int> Nearest<T> {
         let x = &x[self.start..][..self.features];
         let mut best = (u64::MAX, 0);
         for (code, prototype) in self.prototypes.chunks_exact(self.features).enumerate() {
-            let difference = |(x, p): (&T, &T)| (x.wide() - p.wide()).unsigned_abs();
+            let difference = |(x, p): (&T, &T)| ((x.wide() << self.lift) - p.wide()).unsigned_abs();
             let pairs = x.iter().zip(prototype);
             let distance = if self.squared {
                 pairs.map(|pair| difference(pair).pow(2)).sum()

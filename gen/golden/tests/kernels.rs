@@ -5,7 +5,7 @@ mod common;
 
 use common::{network, spec, windows};
 use proptest::prelude::*;
-use tablewright_design::{IntEncoder, IntEncoderKind, IntTable, Node, Op, lower};
+use tablewright_design::{IntEncoder, IntEncoderKind, IntTable, Metric, Node, Op, lower};
 use tablewright_golden::Golden;
 use tablewright_model::testing::random_model;
 
@@ -14,11 +14,9 @@ fn plainly(node: &Node, x: &[i64], other: &[i64]) -> Option<Vec<i64>> {
     let (rows, lanes) = (node.value.rows, node.value.lanes);
     let each = |f: &dyn Fn(usize, usize) -> i64| (0..rows * lanes).map(|i| f(i / lanes, i % lanes)).collect();
     match &node.op {
-        Op::Encode { encoder, .. } => x
-            .chunks(encoder.features)
-            .map(|x| codes(encoder, x))
-            .collect::<Option<Vec<_>>>()
-            .map(|c| c.concat()),
+        Op::Encode { encoder, .. } => {
+            Some(x.chunks(encoder.features).flat_map(|x| codes(encoder, x)).collect())
+        }
         Op::Lookup { table } => Some(each(&|r, o| sum(table, |c| x[r * table.subspaces + c] as usize, o))),
         Op::Transpose => Some(each(&|r, l| x[l * rows + r])),
         Op::Scores { table, heads } => {
@@ -55,9 +53,20 @@ fn plainly(node: &Node, x: &[i64], other: &[i64]) -> Option<Vec<i64>> {
     }
 }
 
-fn codes(encoder: &IntEncoder, x: &[i64]) -> Option<Vec<i64>> {
-    let IntEncoderKind::Tree { split, threshold, .. } = &encoder.kind else {
-        return None;
+fn codes(encoder: &IntEncoder, x: &[i64]) -> Vec<i64> {
+    let (split, threshold) = match &encoder.kind {
+        IntEncoderKind::Tree { split, threshold, .. } => (split, threshold),
+        IntEncoderKind::Nearest { prototypes, lift, metric, .. } => {
+            let distance = |c: usize, k: usize| -> i64 {
+                encoder
+                    .range(c)
+                    .map(|f| (x[f] * (1 << lift) - prototypes[k * encoder.features + f]).abs())
+                    .map(|d| if *metric == Metric::L2 { d * d } else { d })
+                    .sum()
+            };
+            let nearest = |c: usize| (0..encoder.prototypes()).min_by_key(|&k| distance(c, k)).unwrap();
+            return (0..encoder.subspaces).map(|c| nearest(c) as i64).collect();
+        }
     };
     let (levels, nodes) = (encoder.code_bits as usize, encoder.prototypes() - 1);
     let code = |c: usize| {
@@ -66,7 +75,7 @@ fn codes(encoder: &IntEncoder, x: &[i64]) -> Option<Vec<i64>> {
         };
         ((0..levels).fold(0, step) - nodes) as i64
     };
-    Some((0..encoder.subspaces).map(code).collect())
+    (0..encoder.subspaces).map(code).collect()
 }
 
 fn sum(table: &IntTable, row: impl Fn(usize) -> usize, output: usize) -> i64 {

@@ -10,8 +10,8 @@ use tablewright_golden::Golden;
 use tablewright_model::testing::{dart, dart_spec, dart_stream, random_model};
 use tablewright_model::{AttentionActivation, KernelSpec, NetworkConfig, Pool, Positions};
 
-fn relative(network: NetworkConfig) -> NetworkConfig {
-    NetworkConfig { positions: Positions::Relative, pool: Pool::Last, layers: 1, ..network }
+fn relative(network: &NetworkConfig) -> NetworkConfig {
+    NetworkConfig { positions: Positions::Relative, pool: Pool::Last, layers: 1, ..network.clone() }
 }
 
 /// A sequence of accesses.
@@ -30,7 +30,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
     #[test]
     fn accesses_one_by_one_equal_their_windows(network in network(), spec in spec(5), seed in any::<u64>()) {
-        let whole = lower(&random_model(&relative(network), spec, seed));
+        let whole = lower(&random_model(&relative(&network), spec, seed));
         // Whether the rows of the other queries were dropped before makes no difference.
         let design = passes::for_hardware(&whole);
         prop_assert_eq!(&passes::stream(&whole), &design);
@@ -83,7 +83,9 @@ fn relative_positions_are_added_to_the_scores_of_their_head() {
         let model = random_model(&network, KernelSpec { bits: 6, ..dart_spec() }, 4);
         let design = passes::for_hardware(&lower(&model));
         let mut golden = Golden::new(&design);
-        accesses(&design, 9, 12).iter().for_each(|access| golden.run(access));
+        for access in accesses(&design, 9, 12) {
+            golden.run(&access);
+        }
         let (id, node) = design.iter().find(|(_, n)| n.name == "l0_position").unwrap();
         let score = design.node(node.inputs[0]);
         let unit = f64::from(node.value.format.frac).exp2();

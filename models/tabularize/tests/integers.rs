@@ -52,10 +52,8 @@ fn integers_follow_floats_in_every_variant() {
                 let mut model = random_model(&network, spec(encoder), i as u64);
                 model.activation_bits = 20;
                 let r = agreement(&model, 40);
-                // A rounding error that moves one vector to another code changes a whole row of a random model; trees
-                // look at few features and hardly ever do, distances look at all of them.
-                let least = if encoder == EncoderKind::Tree { 0.9 } else { 0.75 };
-                assert!(r > least, "{pool:?} {attention:?} {encoder:?}: correlation {r}");
+                // A rounding error that moves one vector to another code changes a whole row of a random model.
+                assert!(r > 0.9, "{pool:?} {attention:?} {encoder:?}: correlation {r}");
             }
         }
     }
