@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use tablewright_model::{FileKind, TableModel, load_model, sniff};
+use tablewright_model::{FileKind, Network, TableModel, load_model, load_network, sniff};
 use tablewright_trace::{CacheConfig, Dataset, DatasetOptions, Rows, Trace, TraceFormat, TraceKind};
 
 use crate::failure::Failure;
@@ -85,6 +85,15 @@ pub(crate) fn model(path: &Path) -> Result<TableModel, Failure> {
     const WANTED: &str = "a table model, as `tablewright train` or models/write_model.py make it";
     match Subject::of(path, WANTED)? {
         Subject::Model => Ok(load_model(path)?),
+        other => Err(other.instead(path, WANTED)),
+    }
+}
+
+/// Loads a float network, or says what the path leads to instead.
+pub(crate) fn network(path: &Path) -> Result<Network, Failure> {
+    const WANTED: &str = "a float network, as models/FORMAT.md describes it";
+    match Subject::of(path, WANTED)? {
+        Subject::Network => Ok(load_network(path)?),
         other => Err(other.instead(path, WANTED)),
     }
 }
