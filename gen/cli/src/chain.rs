@@ -229,7 +229,7 @@ impl<'a> Chain<'a> {
             seed: self.seed,
             device: self.device,
             lesson,
-            checkpoint: &stage.checkpoint,
+            checkpoint: Some(&stage.checkpoint),
         };
         self.trainer.train(&job, |epoch| {
             let (n, of, loss, f1) = (epoch.number, epoch.epochs, epoch.loss, epoch.f1_valid);

@@ -38,7 +38,7 @@ pub(crate) struct Job<'a> {
     pub(crate) device: Device,
     pub(crate) lesson: Option<Lesson<'a>>,
     /// Where the trainer keeps its state after each epoch, and takes it up again.
-    pub(crate) checkpoint: &'a Path,
+    pub(crate) checkpoint: Option<&'a Path>,
 }
 
 /// From whom a network learns beside the labels.
@@ -121,9 +121,10 @@ impl Trainer {
             .args(["--name", job.name, "--format", "json"])
             .args(["--epochs", &epochs.to_string(), "--batch", &batch.to_string(), "--lr", &lr.to_string()])
             .args(["--weight-decay", &weight_decay.to_string(), "--patience", &patience.to_string()])
-            .args(["--seed", &job.seed.to_string(), "--device", job.device.word()])
-            .arg("--checkpoint")
-            .arg(job.checkpoint);
+            .args(["--seed", &job.seed.to_string(), "--device", job.device.word()]);
+        if let Some(checkpoint) = job.checkpoint {
+            command.arg("--checkpoint").arg(checkpoint);
+        }
         if let Some(Lesson { teacher, alpha, temperature }) = job.lesson {
             command.arg("--teacher").arg(teacher);
             command.args(["--alpha", &alpha.to_string(), "--temperature", &temperature.to_string()]);
@@ -160,7 +161,7 @@ impl Trainer {
         let complaint = complaint.and_then(|thread| thread.join().ok()).unwrap_or_default();
         if !status.success() {
             let reason = match complaint.strip_prefix("error: ").unwrap_or(&complaint) {
-                "" if job.checkpoint.exists() => format!(
+                "" if job.checkpoint.is_some_and(Path::exists) => format!(
                     "{status}; the same command goes on after the last finished epoch, and if the machine ran out of \
                      memory, give a smaller --max-windows"
                 ),

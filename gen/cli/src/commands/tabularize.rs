@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 
 use clap::builder::{RangedI64ValueParser, RangedU64ValueParser};
-use tablewright_model::{Purpose, load_network, save_model};
+use tablewright_model::{Purpose, save_model};
 
 use crate::chain::{How, Made};
 use crate::config::TablesConfig;
 use crate::failure::{Failure, Outcome};
 use crate::measure::f1_of_network;
 use crate::outfile;
-use crate::subject::Subject;
+use crate::subject;
 use crate::summary::{Origin, Summary, base_name};
 use crate::tables;
 use crate::training::{
@@ -54,13 +54,8 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
-    const WANTED: &str = "a float network, as `tablewright distill` or models/FORMAT.md make it";
     let Args { trace, output, seed, .. } = args;
-    match Subject::of(&args.network, WANTED)? {
-        Subject::Network => {}
-        other => return Err(other.instead(&args.network, WANTED)),
-    }
-    let mut network = load_network(&args.network)?;
+    let mut network = subject::network(&args.network)?;
     override_page_bits(&mut network.input, args.page_bits)?;
     let mut config = TablesConfig::load(&args.config, &network.config)?;
     override_bits(&mut config.tables, args.bits);
