@@ -56,9 +56,8 @@ impl School {
         parts: &Parts,
         ui: &Ui,
     ) -> Result<Network, Failure> {
-        let [dataset, config, output, checkpoint] =
-            ["dataset.safetensors", "config.json", "network.safetensors", "checkpoint"]
-                .map(|file| self.folder.path().join(file));
+        let [dataset, config, output] = ["dataset.safetensors", "config.json", "network.safetensors"]
+            .map(|file| self.folder.path().join(file));
         let (all, split) = parts
             .for_trainer()
             .map_err(|error| Failure::Write { path: dataset.clone(), reason: io::Error::other(error) })?;
@@ -77,7 +76,7 @@ impl School {
                 seed: self.seed,
                 device: Device::default(),
                 lesson: None,
-                checkpoint: &checkpoint,
+                checkpoint: None,
             },
             ui,
         )
@@ -86,7 +85,6 @@ impl School {
     fn run(&self, job: &Job<'_>, ui: &Ui) -> Result<Network, Failure> {
         // What an earlier student left must not be taken for this one.
         remove(job.output)?;
-        remove(job.checkpoint)?;
         let bar = ui.bar("training", Unit::Items, job.training.epochs as u64);
         self.trainer.train(job, |epoch| {
             bar.at_of(epoch.number, epoch.epochs);
