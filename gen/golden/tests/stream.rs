@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use tablewright_design::{Design, NodeId, Op, lower, passes};
 use tablewright_golden::Golden;
 use tablewright_model::testing::{dart, dart_spec, dart_stream, random_model};
-use tablewright_model::{AttentionActivation, KernelSpec, NetworkConfig, Pool, Positions};
+use tablewright_model::{AttentionActivation, EncoderKind, KernelSpec, NetworkConfig, Pool, Positions};
 
 fn relative(network: &NetworkConfig) -> NetworkConfig {
     NetworkConfig { positions: Positions::Relative, pool: Pool::Last, layers: 1, ..network.clone() }
@@ -100,6 +100,30 @@ fn relative_positions_are_added_to_the_scores_of_their_head() {
                 "head {head}, token {token}: {added} for {wanted}"
             );
         }
+    }
+}
+
+/// Values that are never 0 in a window are 0 before the history is full.
+#[test]
+fn an_empty_history_is_within_its_bounds() {
+    for encoder in [EncoderKind::Tree, EncoderKind::L2] {
+        let mut model = random_model(&dart_stream(), KernelSpec { encoder, bits: 12, ..dart_spec() }, 2);
+        model.layers[0].qkv.v.entries.mapv_inplace(|v| v.abs() + 100.0);
+        let design = passes::for_hardware(&lower(&model));
+        let mut golden = Golden::new(&design);
+        for access in accesses(&design, 5, 11) {
+            golden.run(&access);
+            for (id, node) in design.iter() {
+                let bounds = node.value.bounds;
+                assert!(
+                    golden.value(id).iter().all(|v| (bounds.low..=bounds.high).contains(v)),
+                    "{} outside {bounds:?}",
+                    node.name
+                );
+            }
+        }
+        let v = design.nodes.iter().find(|n| n.name == "l0_v").unwrap();
+        assert!(v.value.bounds.low > 0);
     }
 }
 
