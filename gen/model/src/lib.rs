@@ -23,7 +23,7 @@ pub mod weights;
 pub use error::{Error, Problem};
 pub use file::{
     FileKind, load_model, load_network, model_from_bytes, model_to_bytes, network_from_bytes,
-    network_to_bytes, save_model, save_network, sniff,
+    network_to_bytes, replace_file, save_model, save_network, sniff,
 };
 pub use kernels::{Form, KernelRef, Site};
 pub use network::{Activation, AttentionActivation, InputConfig, NetworkConfig, Pool, Positions, Purpose};

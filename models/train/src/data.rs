@@ -7,6 +7,7 @@ use tablewright_model::{InputConfig, Network, NetworkConfig};
 use tablewright_trace::dataset::thin;
 use tablewright_trace::{Dataset, Split};
 
+use crate::checkpoint::Fingerprint;
 use crate::error::Error;
 
 /// A dataset and the rows that are used of it.
@@ -51,6 +52,9 @@ impl TrainingData {
             if rows.is_empty() {
                 return Err(Error::EmptyPart { part });
             }
+            if rows.iter().all(|&row| dataset.labels.row(row).iter().all(|&bits| bits == 0)) {
+                return Err(Error::NoLabel { part, windows: rows.len() });
+            }
         }
         Ok(Self { dataset, train, valid })
     }
@@ -62,6 +66,18 @@ impl TrainingData {
         network.head.bias = self.prior();
     }
 
+    /// Adds all that a training sees of it.
+    pub(crate) fn identify(&self, fingerprint: &mut Fingerprint) {
+        let Dataset { windows, labels, outputs, segment_bits, .. } = &self.dataset;
+        let shape = format!("{:?} {:?} {outputs} {segment_bits}", windows.dim(), labels.dim());
+        fingerprint.add(shape.as_bytes());
+        for rows in [&self.train, &self.valid] {
+            fingerprint.add(&rows.iter().flat_map(|row| (*row as u64).to_le_bytes()).collect::<Vec<u8>>());
+        }
+        fingerprint.add(&windows.iter().copied().collect::<Vec<u8>>());
+        fingerprint.add(&labels.iter().copied().collect::<Vec<u8>>());
+    }
+
     /// Bits of a label.
     pub(crate) fn outputs(&self) -> usize {
         self.dataset.outputs
@@ -70,17 +86,6 @@ impl TrainingData {
     /// Labels of some rows, as bitmaps.
     pub(crate) fn bitmaps(&self, rows: &[usize]) -> Array2<u8> {
         self.dataset.labels.select(Axis(0), rows)
-    }
-
-    /// Labels of some rows, `[rows, outputs]`, 0 or 1.
-    pub(crate) fn labels(&self, rows: &[usize], device: &Device) -> Tensor<2> {
-        let outputs = self.dataset.outputs;
-        let mut bits = Vec::with_capacity(rows.len() * outputs);
-        for &row in rows {
-            let label = self.dataset.labels.row(row);
-            bits.extend((0..outputs).map(|i| f32::from(label[i / 8] >> (i % 8) & 1)));
-        }
-        Tensor::from_data(TensorData::new(bits, [rows.len(), outputs]), device)
     }
 
     /// Features of some rows, `[rows, history, segments]`.
@@ -114,6 +119,13 @@ impl TrainingData {
             (share / (1.0 - share)).ln() as f32
         };
         counts.into_iter().map(logit).collect()
+    }
+
+    /// No scaling: what a finished network sees.
+    pub(crate) fn unit(&self) -> Scaling {
+        let (_, _, segments) = self.dataset.windows.dim();
+        let unit = 1.0 / f64::from(1u32 << self.dataset.segment_bits);
+        Scaling { unit: unit as f32, mean: vec![0.0; segments], gain: vec![1.0; segments] }
     }
 
     /// See [`Scaling`].

@@ -55,6 +55,71 @@ pub enum Error {
         /// `train` or `valid`.
         part: &'static str,
     },
+    /// A part of the split has windows and nothing to predict.
+    #[error(
+        "none of the {windows} windows of the {part} part of the dataset has a label; make it from a longer trace, or one \
+         with deltas in range"
+    )]
+    NoLabel {
+        /// `train` or `valid`.
+        part: &'static str,
+        /// In this part.
+        windows: usize,
+    },
+    /// The teacher cannot be read.
+    #[error("{}: cannot read the teacher: {reason}; give a network file that was trained on the same input", path.display())]
+    ReadTeacher {
+        /// As given.
+        path: PathBuf,
+        /// What the operating system says.
+        reason: io::Error,
+    },
+    /// The teacher was trained for something else.
+    #[error(
+        "{}: this teacher cannot teach this network: {}; train a teacher with the same input and outputs, or leave out \
+         --teacher",
+        path.display(), differences.join("; ")
+    )]
+    Teacher {
+        /// As given.
+        path: PathBuf,
+        /// Field, its value and this training's value.
+        differences: Vec<String>,
+    },
+    /// The teacher's weights are finite, but what it computes is not.
+    #[error("{}: this teacher's outputs are no finite numbers on this dataset; train another", path.display())]
+    TeacherOutput {
+        /// As given.
+        path: PathBuf,
+    },
+    /// The checkpoint cannot be read.
+    #[error("{}: cannot read the checkpoint: {reason}; give another path", path.display())]
+    ReadCheckpoint {
+        /// As given.
+        path: PathBuf,
+        /// What the operating system says.
+        reason: io::Error,
+    },
+    /// There is a file that no training wrote.
+    #[error("{}: there is a file that is no checkpoint of a training; give another path", path.display())]
+    NotACheckpoint {
+        /// As given.
+        path: PathBuf,
+    },
+    /// A checkpoint that is not as it was written.
+    #[error("{}: the checkpoint is damaged: {reason}; delete it to train from the beginning", path.display())]
+    DamagedCheckpoint {
+        /// As given.
+        path: PathBuf,
+        /// What does not fit.
+        reason: String,
+    },
+    /// Built without the GPU's backend.
+    #[error(
+        "--device cuda: this program was built without it; build it with `cargo build --release -p tablewright-train \
+         --features cuda`, or train with --device cpu"
+    )]
+    NoCuda,
     /// A value that no training can work with.
     #[error("--{option} is {value}, allowed are {allowed}")]
     Option {

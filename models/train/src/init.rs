@@ -39,7 +39,8 @@ pub(crate) fn initial(name: &str, config: &NetworkConfig, input: &InputConfig, s
     let (dim, inner) = (config.dim, config.inner());
     let embed = init.dense(dim, config.segments);
     let cls = (config.pool == Pool::Cls).then(|| init.vector(dim, POSITION));
-    let pos = init.uniform(config.tokens(), dim, POSITION);
+    let [rows, columns] = config.position_shape();
+    let pos = init.uniform(rows, columns, POSITION);
     let layers = (0..config.layers)
         .map(|_| LayerWeights {
             ln1: norm(dim),

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 use serde::Serialize;
-use tablewright_train::{Epoch, Error, Job, Settings};
+use tablewright_train::{DeviceKind, Distillation, Epoch, Error, Job, Settings};
 
 /// Trains the float attention network that a table model is made from.
 ///
@@ -52,6 +52,22 @@ struct Args {
     /// Learn from at most N windows and validate on a quarter as many, evenly thinned over time [default: all]
     #[arg(long, value_name = "N")]
     max_windows: Option<usize>,
+    /// Teacher: a network file with the same input and outputs, whose probabilities are learnt beside the labels
+    #[arg(long, value_name = "NETWORK")]
+    teacher: Option<PathBuf>,
+    /// Weight of the labels in the loss, 0 to 1; the teacher has the rest
+    #[arg(long, default_value_t = 0.5, requires = "teacher")]
+    alpha: f32,
+    /// Temperature of both networks' probabilities in the teacher's part of the loss
+    #[arg(long, default_value_t = 1.0, requires = "teacher", value_name = "T")]
+    temperature: f32,
+    /// Keep the state in FILE after each epoch; started again with the same input and options, the training goes on from
+    /// there. The state of another training is replaced
+    #[arg(long, value_name = "FILE")]
+    checkpoint: Option<PathBuf>,
+    /// Where to compute; cuda needs a program built with `--features cuda`
+    #[arg(long, value_enum, default_value_t = Processor::Cpu)]
+    device: Processor,
     /// Progress on standard output: lines for people, or one JSON object a line
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -61,6 +77,12 @@ struct Args {
 enum Format {
     Text,
     Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Processor {
+    Cpu,
+    Cuda,
 }
 
 /// One line of progress.
@@ -100,6 +122,16 @@ fn run(args: Args) -> Result<(), Error> {
             weight_decay: args.weight_decay,
             patience: args.patience,
             seed: args.seed,
+        },
+        distillation: args.teacher.map(|teacher| Distillation {
+            teacher,
+            alpha: args.alpha,
+            temperature: args.temperature,
+        }),
+        checkpoint: args.checkpoint,
+        device: match args.device {
+            Processor::Cpu => DeviceKind::Cpu,
+            Processor::Cuda => DeviceKind::Cuda,
         },
     };
     let trained = job.run(|epoch| print(&line(epoch, &job, args.format)?))?;

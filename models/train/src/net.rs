@@ -1,117 +1,106 @@
 //! The network as the ML framework sees it: the same mathematics as [`tablewright_model::Network`], with gradients.
-//!
-//! Weights enter and leave as a [`Network`], so that what starts a training (random numbers, a teacher, a checkpoint)
-//! and what is saved are one type, independent of the framework.
-
-// Array views are references already and go by value everywhere.
-#![allow(clippy::needless_pass_by_value)]
-
-use std::collections::BTreeMap;
 
 use burn::Tensor;
-use burn::module::{Module, Param};
-use burn::nn::{LayerNorm, LayerNormConfig, Linear, LinearConfig};
-use burn::tensor::{Device, TensorData, activation};
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, s};
-use tablewright_model::{
-    Activation, AttentionActivation, Dense, LayerWeights, Network, NetworkConfig, Norm, Pool,
-};
+use burn::tensor::{Device, Gradients, TensorData, activation, module};
+use tablewright_model::{Activation, AttentionActivation, NetworkConfig, Pool, Positions};
 
-/// The trainable parameters.
-#[derive(Module, Debug)]
-pub(crate) struct Parameters {
-    embed: Linear,
-    cls: Option<Param<Tensor<1>>>,
-    pos: Param<Tensor<2>>,
-    layers: Vec<Block>,
-    ln: LayerNorm,
-    head: Linear,
+/// y = x·W + b.
+#[derive(Debug, Clone)]
+struct Linear {
+    /// `[inputs, outputs]`.
+    weight: Tensor<2>,
+    /// `[outputs]`.
+    bias: Option<Tensor<1>>,
+}
+
+#[derive(Debug, Clone)]
+struct Norm {
+    gamma: Tensor<1>,
+    beta: Tensor<1>,
+    eps: f64,
 }
 
 /// One layer. Queries are apart from keys and values because the last layer needs them for one token only.
-#[derive(Module, Debug)]
+#[derive(Debug, Clone)]
 struct Block {
-    ln1: LayerNorm,
+    ln1: Norm,
     q: Linear,
     kv: Linear,
     out: Linear,
-    ln2: LayerNorm,
+    ln2: Norm,
     ff1: Linear,
     ff2: Linear,
 }
 
-/// The parameters and the sizes they belong to.
+/// Sizes and parameters.
 #[derive(Debug, Clone)]
 pub(crate) struct Net {
-    pub(crate) config: NetworkConfig,
-    pub(crate) parameters: Parameters,
+    config: NetworkConfig,
+    embed: Linear,
+    cls: Option<Tensor<2>>,
+    pos: Tensor<2>,
+    layers: Vec<Block>,
+    ln: Norm,
+    head: Linear,
+    /// All of the above as they came, for their gradients.
+    leaves: Vec<Tensor<2>>,
 }
 
-fn tensor<const D: usize>(values: Vec<f32>, shape: [usize; D], device: &Device) -> Tensor<D> {
-    Tensor::from_data(TensorData::new(values, shape), device)
+/// Hands out the parameters in the order of [`crate::params`].
+struct Parameters {
+    leaves: std::vec::IntoIter<Tensor<2>>,
+    device: Device,
 }
 
-fn vector(values: ArrayView1<f32>, device: &Device) -> Param<Tensor<1>> {
-    Param::from_tensor(tensor(values.to_vec(), [values.len()], device))
-}
+impl Parameters {
+    fn matrix(&mut self) -> Tensor<2> {
+        // Both sides take the list from one configuration; an empty matrix would fail every test.
+        self.leaves.next().unwrap_or_else(|| Tensor::zeros([0, 0], &self.device))
+    }
 
-fn matrix(values: ArrayView2<f32>, device: &Device) -> Param<Tensor<2>> {
-    Param::from_tensor(tensor(values.iter().copied().collect(), values.dim().into(), device))
-}
+    fn vector(&mut self) -> Tensor<1> {
+        let row = self.matrix();
+        let len = row.dims()[1];
+        row.reshape([len])
+    }
 
-/// The framework keeps a weight as `[inputs, outputs]`.
-fn linear(weight: ArrayView2<f32>, bias: Option<ArrayView1<f32>>, device: &Device) -> Linear {
-    let mut layer = LinearConfig::new(weight.ncols(), weight.nrows()).with_bias(false).init(device);
-    layer.weight = matrix(weight.t(), device);
-    layer.bias = bias.map(|b| vector(b, device));
-    layer
-}
+    fn dense(&mut self) -> Linear {
+        Linear { weight: self.matrix(), bias: Some(self.vector()) }
+    }
 
-fn dense(layer: &Dense, device: &Device) -> Linear {
-    linear(layer.weight.view(), Some(layer.bias.view()), device)
-}
+    fn unbiased(&mut self) -> Linear {
+        Linear { weight: self.matrix(), bias: None }
+    }
 
-fn norm(layer: &Norm, eps: f64, device: &Device) -> LayerNorm {
-    let mut norm = LayerNormConfig::new(layer.weight.len()).with_epsilon(eps).init(device);
-    norm.gamma = vector(layer.weight.view(), device);
-    norm.beta = Some(vector(layer.bias.view(), device));
-    norm
+    fn norm(&mut self, eps: f64) -> Norm {
+        Norm { gamma: self.vector(), beta: self.vector(), eps }
+    }
 }
 
 /// All values in row-major order.
 pub(crate) fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.into_data().iter::<f32>().collect()
+    let data = tensor.into_data();
+    data.as_slice::<f32>().map_or_else(|_| data.iter::<f32>().collect(), <[f32]>::to_vec)
 }
 
-fn read_vector(param: &Param<Tensor<1>>) -> Array1<f32> {
-    values(param.val()).into()
+impl Linear {
+    /// On the last axis. Two-dimensional inside: one large product instead of a small one for each window.
+    fn apply(&self, x: Tensor<3>) -> Tensor<3> {
+        let [batch, tokens, inputs] = x.dims();
+        let y = self.rows(x.reshape([batch * tokens, inputs]));
+        let outputs = y.dims()[1];
+        y.reshape([batch, tokens, outputs])
+    }
+
+    fn rows(&self, x: Tensor<2>) -> Tensor<2> {
+        module::linear(x, self.weight.clone(), self.bias.clone())
+    }
 }
 
-fn read_matrix(param: &Param<Tensor<2>>) -> Array2<f32> {
-    let tensor = param.val();
-    let [rows, columns] = tensor.dims();
-    let values = values(tensor);
-    Array2::from_shape_fn((rows, columns), |(r, c)| values[r * columns + c])
-}
-
-fn read_linear(layer: &Linear) -> Dense {
-    let weight = read_matrix(&layer.weight).reversed_axes().as_standard_layout().into_owned();
-    let bias = layer.bias.as_ref().map_or_else(|| Array1::zeros(weight.nrows()), read_vector);
-    Dense { weight, bias }
-}
-
-fn read_norm(layer: &LayerNorm) -> Norm {
-    let weight = read_vector(&layer.gamma);
-    let bias = layer.beta.as_ref().map_or_else(|| Array1::zeros(weight.len()), read_vector);
-    Norm { weight, bias }
-}
-
-/// y = x·W + b on the last axis. Two-dimensional inside: one large product instead of a small one for each window.
-fn apply(layer: &Linear, x: Tensor<3>) -> Tensor<3> {
-    let [batch, tokens, inputs] = x.dims();
-    let y = layer.forward(x.reshape([batch * tokens, inputs]));
-    let outputs = y.dims()[1];
-    y.reshape([batch, tokens, outputs])
+impl Norm {
+    fn apply<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
+        module::layer_norm(x, self.gamma.clone(), Some(self.beta.clone()), self.eps)
+    }
 }
 
 /// `[batch, tokens, heads·head_dim]` → `[batch, heads, tokens, head_dim]`.
@@ -121,128 +110,128 @@ fn split_heads(x: Tensor<3>, heads: usize) -> Tensor<4> {
 }
 
 impl Block {
-    /// `pooled`: the one token whose output is wanted, or every token.
-    fn forward(&self, config: &NetworkConfig, x: Tensor<3>, pooled: Option<usize>) -> Tensor<3> {
+    /// `pooled`: the one token whose output is wanted, or every token. `bias`: `[heads, tokens]`, added to its scores.
+    fn forward(
+        &self,
+        config: &NetworkConfig,
+        x: Tensor<3>,
+        pooled: Option<usize>,
+        bias: Option<Tensor<2>>,
+    ) -> Tensor<3> {
         let (heads, inner) = (config.heads, config.inner());
-        let normed = self.ln1.forward(x.clone());
+        let normed = self.ln1.apply(x.clone());
         let (x, queries) = match pooled {
             Some(token) => (x.narrow(1, token, 1), normed.clone().narrow(1, token, 1)),
             None => (x, normed.clone()),
         };
         let [batch, tokens, _] = queries.dims();
-        let q = split_heads(apply(&self.q, queries), heads);
-        let kv = apply(&self.kv, normed);
+        let q = split_heads(self.q.apply(queries), heads).mul_scalar((config.head_dim as f64).sqrt().recip());
+        let kv = self.kv.apply(normed);
         let k = split_heads(kv.clone().narrow(2, 0, inner), heads);
         let v = split_heads(kv.narrow(2, inner, inner), heads);
-        let scores = q.matmul(k.transpose()).div_scalar((config.head_dim as f64).sqrt());
+        let mut scores = q.matmul(k.transpose());
+        if let Some(bias) = bias {
+            let [heads, keys] = bias.dims();
+            scores = scores + bias.reshape([1, heads, 1, keys]);
+        }
         let weights = match config.attention {
             AttentionActivation::Softmax => activation::softmax(scores, 3),
             AttentionActivation::Sigmoid => activation::sigmoid(scores),
         };
         let mixed = weights.matmul(v).swap_dims(1, 2).reshape([batch, tokens, inner]);
-        let x = x + apply(&self.out, mixed);
-        let hidden = apply(&self.ff1, self.ln2.forward(x.clone()));
+        let x = x + self.out.apply(mixed);
+        let hidden = self.ff1.apply(self.ln2.apply(x.clone()));
         let hidden = match config.activation {
             Activation::Gelu => activation::gelu(hidden),
             Activation::Relu => activation::relu(hidden),
         };
-        x + apply(&self.ff2, hidden)
+        x + self.ff2.apply(hidden)
     }
 }
 
 impl Net {
-    /// The biases of q, k and v are not trained: the reference network has none.
-    pub(crate) fn new(network: &Network, device: &Device) -> Self {
-        let config = network.config.clone();
-        let (inner, eps) = (config.inner(), config.norm_eps);
-        let layers = network
-            .layers
-            .iter()
-            .map(|l| Block {
-                ln1: norm(&l.ln1, eps, device),
-                q: linear(l.qkv.weight.slice(s![..inner, ..]), None, device),
-                kv: linear(l.qkv.weight.slice(s![inner.., ..]), None, device),
-                out: dense(&l.out, device),
-                ln2: norm(&l.ln2, eps, device),
-                ff1: dense(&l.ff1, device),
-                ff2: dense(&l.ff2, device),
-            })
-            .collect();
-        let parameters = Parameters {
-            embed: dense(&network.embed, device),
-            cls: network.cls.as_ref().map(|c| vector(c.view(), device)),
-            pos: matrix(network.pos.view(), device),
-            layers,
-            ln: norm(&network.ln, eps, device),
-            head: dense(&network.head, device),
-        };
-        Self { config, parameters }
+    /// `shapes` and `values` as in [`crate::params`]. On a device with autodiff the gradients are tracked.
+    pub(crate) fn new(
+        config: &NetworkConfig,
+        shapes: &[[usize; 2]],
+        values: &[f32],
+        device: &Device,
+    ) -> Self {
+        let mut rest = values;
+        let mut leaves = Vec::with_capacity(shapes.len());
+        for &shape in shapes {
+            let (here, after) = rest.split_at((shape[0] * shape[1]).min(rest.len()));
+            rest = after;
+            let leaf = Tensor::from_data(TensorData::new(here.to_vec(), shape), device);
+            leaves.push(if device.is_autodiff() { leaf.require_grad() } else { leaf });
+        }
+        let mut next = Parameters { leaves: leaves.clone().into_iter(), device: device.clone() };
+        let eps = config.norm_eps;
+        Self {
+            config: config.clone(),
+            embed: next.dense(),
+            cls: (config.pool == Pool::Cls).then(|| next.matrix()),
+            pos: next.matrix(),
+            layers: (0..config.layers)
+                .map(|_| Block {
+                    ln1: next.norm(eps),
+                    q: next.unbiased(),
+                    kv: next.unbiased(),
+                    out: next.dense(),
+                    ln2: next.norm(eps),
+                    ff1: next.dense(),
+                    ff2: next.dense(),
+                })
+                .collect(),
+            ln: next.norm(eps),
+            head: next.dense(),
+            leaves,
+        }
     }
 
-    /// The weights as they go into a file.
-    pub(crate) fn to_network(&self, name: &str, input: &tablewright_model::InputConfig) -> Network {
-        let p = &self.parameters;
-        let layers = p
-            .layers
-            .iter()
-            .map(|l| {
-                let (q, kv) = (read_linear(&l.q), read_linear(&l.kv));
-                let weight = stack(&q.weight, &kv.weight);
-                let bias = Array1::zeros(weight.nrows());
-                LayerWeights {
-                    ln1: read_norm(&l.ln1),
-                    qkv: Dense { weight, bias },
-                    out: read_linear(&l.out),
-                    ln2: read_norm(&l.ln2),
-                    ff1: read_linear(&l.ff1),
-                    ff2: read_linear(&l.ff2),
-                }
-            })
-            .collect();
-        Network {
-            name: name.to_owned(),
-            config: self.config.clone(),
-            input: input.clone(),
-            embed: read_linear(&p.embed),
-            cls: p.cls.as_ref().map(read_vector),
-            pos: read_matrix(&p.pos),
-            layers,
-            ln: read_norm(&p.ln),
-            head: read_linear(&p.head),
-            provenance: BTreeMap::new(),
+    /// The gradient of every parameter as one vector; zero where the loss does not depend on one.
+    pub(crate) fn gradient(&self, gradients: &Gradients) -> Vec<f32> {
+        let mut all = Vec::new();
+        for leaf in &self.leaves {
+            match leaf.grad(gradients) {
+                Some(gradient) => all.extend(values(gradient)),
+                None => all.resize(all.len() + leaf.shape().num_elements(), 0.0),
+            }
         }
+        all
     }
 
     /// `[batch, history, segments]` features → `[batch, outputs]` logits.
     ///
     /// When one token is pooled, the last layer computes that token alone; the others would not reach the head.
     pub(crate) fn forward(&self, windows: Tensor<3>) -> Tensor<2> {
-        let (p, config) = (&self.parameters, &self.config);
+        let config = &self.config;
         let batch = windows.dims()[0];
-        let mut x = apply(&p.embed, windows);
-        if let Some(cls) = &p.cls {
-            let cls = cls.val().reshape([1, 1, config.dim]).expand([batch, 1, config.dim]);
+        let mut x = self.embed.apply(windows);
+        if let Some(cls) = &self.cls {
+            let cls = cls.clone().reshape([1, 1, config.dim]).expand([batch, 1, config.dim]);
             x = Tensor::cat(vec![cls, x], 1);
         }
-        x = x + p.pos.val().unsqueeze::<3>();
+        let bias = match config.positions {
+            Positions::Absolute => {
+                x = x + self.pos.clone().unsqueeze::<3>();
+                None
+            }
+            Positions::Relative => Some(self.pos.clone()),
+        };
         let pooled = match config.pool {
             Pool::Cls => Some(0),
             Pool::Last => Some(config.tokens() - 1),
             Pool::Mean => None,
         };
-        let last = p.layers.len() - 1;
-        for (i, layer) in p.layers.iter().enumerate() {
-            x = layer.forward(config, x, pooled.filter(|_| i == last));
+        let last = self.layers.len() - 1;
+        for (i, layer) in self.layers.iter().enumerate() {
+            x = layer.forward(config, x, pooled.filter(|_| i == last), bias.clone());
         }
-        let x: Tensor<2> = x.mean_dim(1).reshape([batch, config.dim]);
-        p.head.forward(p.ln.forward(x))
+        let x: Tensor<2> = match pooled {
+            Some(_) => x.reshape([batch, config.dim]),
+            None => x.mean_dim(1).reshape([batch, config.dim]),
+        };
+        self.head.rows(self.ln.apply(x))
     }
-}
-
-/// Rows of `a`, then rows of `b`; both have as many columns.
-fn stack(a: &Array2<f32>, b: &Array2<f32>) -> Array2<f32> {
-    let mut rows = Array2::zeros((a.nrows() + b.nrows(), a.ncols()));
-    rows.slice_mut(s![..a.nrows(), ..]).assign(a);
-    rows.slice_mut(s![a.nrows().., ..]).assign(b);
-    rows
 }

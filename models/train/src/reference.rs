@@ -4,7 +4,7 @@
 #![allow(clippy::needless_pass_by_value)]
 
 use ndarray::{Array1, Array2, ArrayView1, s};
-use tablewright_model::{Activation, AttentionActivation, Dense, Network, Norm, Pool};
+use tablewright_model::{Activation, AttentionActivation, Dense, Network, Norm, Pool, Positions};
 
 fn dense(layer: &Dense, x: ArrayView1<f64>) -> Array1<f64> {
     layer.weight.mapv(f64::from).dot(&x) + layer.bias.mapv(f64::from)
@@ -37,8 +37,10 @@ pub(crate) fn logits(network: &Network, window: &Array2<f64>) -> Array1<f64> {
     let mut x: Vec<Array1<f64>> = Vec::new();
     x.extend(network.cls.as_ref().map(|cls| cls.mapv(f64::from)));
     x.extend(window.rows().into_iter().map(|token| dense(&network.embed, token)));
-    for (token, pos) in x.iter_mut().zip(network.pos.rows()) {
-        *token += &pos.mapv(f64::from);
+    if c.positions == Positions::Absolute {
+        for (token, pos) in x.iter_mut().zip(network.pos.rows()) {
+            *token += &pos.mapv(f64::from);
+        }
     }
     for layer in &network.layers {
         let qkv: Vec<_> =
@@ -50,7 +52,13 @@ pub(crate) fn logits(network: &Network, window: &Array2<f64>) -> Array1<f64> {
                     let from = of * inner + h * width;
                     qkv[j].slice(s![from..from + width])
                 };
-                let scores = (0..qkv.len()).map(|j| part(i, 0).dot(&part(j, 1)) / (width as f64).sqrt());
+                // Relative positions belong to the newest token's query; what the others would do reaches nothing.
+                let bias = |j: usize| match c.positions {
+                    Positions::Absolute => 0.0,
+                    Positions::Relative => f64::from(network.pos[[h, j]]),
+                };
+                let scores =
+                    (0..qkv.len()).map(|j| part(i, 0).dot(&part(j, 1)) / (width as f64).sqrt() + bias(j));
                 let weights: Vec<f64> = match c.attention {
                     AttentionActivation::Sigmoid => scores.map(sigmoid).collect(),
                     AttentionActivation::Softmax => {
@@ -86,14 +94,23 @@ pub(crate) fn logits(network: &Network, window: &Array2<f64>) -> Array1<f64> {
     dense(&network.head, norm(&network.ln, eps, pooled.view()).view())
 }
 
-/// Mean binary cross-entropy over windows and outputs.
-pub(crate) fn loss(network: &Network, windows: &[Array2<f64>], labels: &Array2<f64>) -> f64 {
+/// Mean over windows and outputs of α·BCE + (1 − α)·T²·KL, the teacher given by its logits.
+pub(crate) fn distilled(
+    logits: &Array2<f64>,
+    labels: &Array2<f64>,
+    teacher: &Array2<f64>,
+    alpha: f64,
+    temperature: f64,
+) -> f64 {
     let mut sum = 0.0;
-    for (window, label) in windows.iter().zip(labels.rows()) {
-        for (z, y) in logits(network, window).iter().zip(label) {
-            let p = sigmoid(*z);
-            sum -= y * p.ln() + (1.0 - y) * (1.0 - p).ln();
+    for ((z, y), t) in logits.iter().zip(labels).zip(teacher) {
+        let p = sigmoid(*z);
+        let (s, t) = (sigmoid(z / temperature), sigmoid(t / temperature));
+        sum -= alpha * (y * p.ln() + (1.0 - y) * (1.0 - p).ln());
+        if alpha < 1.0 {
+            let divergence = t * (t / s).ln() + (1.0 - t) * ((1.0 - t) / (1.0 - s)).ln();
+            sum += (1.0 - alpha) * temperature * temperature * divergence;
         }
     }
-    sum / labels.len() as f64
+    sum / logits.len() as f64
 }

@@ -2,19 +2,20 @@
 
 #![allow(clippy::unwrap_used)]
 
-use burn::module::{Module, ModuleMapper, Param};
-use burn::optim::GradientsParams;
-use burn::tensor::{Device, Tensor, TensorData};
 use ndarray::{Array2, Array3, aview1};
-use tablewright_model::{Activation, AttentionActivation, InputConfig, Network, NetworkConfig, Pool};
+use tablewright_model::{
+    Activation, AttentionActivation, InputConfig, Network, NetworkConfig, Pool, Positions,
+};
 use tablewright_trace::{Dataset, Split};
 
-use crate::data::TrainingData;
+use crate::data::{Scaling, TrainingData};
+use crate::device::DeviceKind;
+use crate::engine::Engine;
 use crate::error::Error;
 use crate::init::initial;
-use crate::net::{Net, values};
-use crate::reference;
-use crate::train::{Settings, cross_entropy, train};
+use crate::loss::{Blend, ONE, Objective, Soft};
+use crate::train::{Course, Epoch, Settings, Trained};
+use crate::{params, reference};
 
 /// Every choice at least once with every pool.
 fn variants() -> Vec<NetworkConfig> {
@@ -28,7 +29,7 @@ fn variants() -> Vec<NetworkConfig> {
             all.push(NetworkConfig {
                 history: 3,
                 segments: 2,
-                positions: tablewright_model::Positions::Absolute,
+                positions: Positions::Absolute,
                 pool,
                 dim: 4,
                 layers,
@@ -42,6 +43,10 @@ fn variants() -> Vec<NetworkConfig> {
             });
         }
     }
+    let relative =
+        NetworkConfig { positions: Positions::Relative, pool: Pool::Last, layers: 1, ..all[0].clone() };
+    all.push(NetworkConfig { attention: AttentionActivation::Softmax, ..relative.clone() });
+    all.push(relative);
     all
 }
 
@@ -130,32 +135,39 @@ fn parameters(network: &mut Network) -> Vec<(String, Vec<&mut f32>)> {
     all
 }
 
-/// Four windows of features, and labels.
-fn batch(config: &NetworkConfig) -> (Vec<Array2<f64>>, Array2<f64>) {
-    let shape = (config.history, config.segments);
-    let feature = |n: usize, t: usize, s: usize| f64::from(((n * 29 + t * 7 + s * 13) % 64) as u8) / 64.0;
-    let windows = (0..4).map(|n| Array2::from_shape_fn(shape, |(t, s)| feature(n, t, s))).collect();
-    let labels = Array2::from_shape_fn((4, config.outputs), |(n, o)| f64::from(u8::from((n + o) % 3 == 0)));
-    (windows, labels)
+/// Four windows with labels: as the reference takes them, and as a training does.
+fn batch(config: &NetworkConfig) -> (Vec<Array2<f64>>, Array2<f64>, TrainingData) {
+    let value = |n: usize, t: usize, s: usize| ((n * 29 + t * 7 + s * 13) % 64) as u8;
+    let set = |n: usize, o: usize| (n + o).is_multiple_of(3);
+    let windows = Array3::from_shape_fn((5, config.history, config.segments), |(n, t, s)| value(n, t, s));
+    let mut labels = Array2::zeros((5, config.outputs.div_ceil(8)));
+    for (n, o) in (0..5).flat_map(|n| (0..config.outputs).map(move |o| (n, o))) {
+        labels[[n, o / 8]] |= u8::from(set(n, o)) << (o % 8);
+    }
+    let features = windows.outer_iter().take(4).map(|w| w.mapv(|v| f64::from(v) / 64.0)).collect();
+    let bits = Array2::from_shape_fn((4, config.outputs), |(n, o)| f64::from(u8::from(set(n, o))));
+    let current = (0..5).collect();
+    let dataset = Dataset { windows, labels, current, outputs: config.outputs, segment_bits: 6 };
+    let split = Split { train: 0..4, valid: 4..5, test: 5..5 };
+    let data = TrainingData::new(dataset, &split, config, &InputConfig::default(), None).unwrap();
+    (features, bits, data)
 }
 
-fn tensor(rows: impl IntoIterator<Item = f64>, shape: &[usize]) -> TensorData {
-    TensorData::new(rows.into_iter().map(|v| v as f32).collect::<Vec<_>>(), shape.to_vec())
+fn engine<'a>(network: &'a Network, data: &'a TrainingData, scaling: Scaling) -> Engine<'a> {
+    Engine::new(&network.config, params::shapes(network), data, scaling, DeviceKind::Cpu).unwrap()
 }
 
-fn forward(net: &Net, windows: &[Array2<f64>], device: &Device) -> Tensor<2> {
-    let shape = [windows.len(), net.config.history, net.config.segments];
-    let data = tensor(windows.iter().flatten().copied(), &shape);
-    net.forward(Tensor::from_data(data, device))
+fn logits(network: &Network, data: &TrainingData, rows: &[usize], scaling: Scaling) -> Vec<f32> {
+    let pieces = engine(network, data, scaling).map_logits(&params::flatten(network), rows, |_, z| z);
+    pieces.into_iter().flatten().collect()
 }
 
 #[test]
 fn logits_agree_with_the_reference() {
     for config in variants() {
         let network = random_network(&config);
-        let (windows, _) = batch(&config);
-        let device = Device::flex();
-        let logits = values(forward(&Net::new(&network, &device), &windows, &device));
+        let (windows, _, data) = batch(&config);
+        let logits = logits(&network, &data, &data.train, data.unit());
         for (window, found) in windows.iter().zip(logits.chunks(config.outputs)) {
             for (found, expected) in found.iter().zip(reference::logits(&network, window)) {
                 let error = (f64::from(*found) - expected).abs();
@@ -165,66 +177,122 @@ fn logits_agree_with_the_reference() {
     }
 }
 
-/// Puts the gradients in the place of the parameters.
-struct TakeGradients<'a>(&'a GradientsParams);
+/// The reference's logits of some windows, and what they make of a loss.
+fn expected_loss(network: &Network, windows: &[Array2<f64>], loss: impl Fn(&Array2<f64>) -> f64) -> f64 {
+    let rows: Vec<f64> = windows.iter().flat_map(|w| reference::logits(network, w)).collect();
+    loss(&Array2::from_shape_vec((windows.len(), network.config.outputs), rows).unwrap())
+}
 
-impl ModuleMapper for TakeGradients<'_> {
-    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let (id, value, mapper) = param.consume();
-        let gradient = self.0.get::<D>(id).unwrap_or_else(|| value.inner().mul_scalar(f32::NAN));
-        Param::from_mapped_value(id, gradient, mapper)
+/// Compares loss and gradient with the reference's loss and its finite differences.
+fn check_gradient(
+    config: &NetworkConfig,
+    objective: &Objective,
+    loss: impl Fn(&Array2<f64>, &Array2<f64>) -> f64,
+) {
+    let mut network = random_network(config);
+    let (windows, labels, data) = batch(config);
+    let slope =
+        engine(&network, &data, data.unit()).gradient(&params::flatten(&network), &[0, 1, 2, 3], objective);
+    let found = slope.loss / labels.len() as f64 - objective.floor();
+    let expected = expected_loss(&network, &windows, |z| loss(z, &labels));
+    assert!((found - expected).abs() < 1e-5, "{found} for {expected}: {config:?}");
+
+    let mut gradient = network.clone();
+    params::fill(&mut gradient, &slope.gradient);
+    for (p, (name, found)) in parameters(&mut gradient).into_iter().enumerate() {
+        for (i, &mut found) in found.into_iter().enumerate() {
+            // The step is what f32 makes of it.
+            let mut moved = |step: f32| {
+                let mut all = parameters(&mut network);
+                let before = *all[p].1[i];
+                *all[p].1[i] = before + step;
+                let at = f64::from(*all[p].1[i]);
+                drop(all);
+                let loss = expected_loss(&network, &windows, |z| loss(z, &labels));
+                *parameters(&mut network)[p].1[i] = before;
+                (at, loss)
+            };
+            let ((above, up), (below, down)) = (moved(1e-3), moved(-1e-3));
+            let expected = (up - down) / (above - below);
+            let error = (f64::from(found) - expected).abs();
+            assert!(error < 2e-5 + 2e-3 * expected.abs(), "{name}[{i}]: {found} for {expected}: {config:?}");
+        }
     }
+}
+
+fn plain(config: &NetworkConfig) -> Objective {
+    Objective { outputs: config.outputs, teacher: None }
 }
 
 #[test]
 fn gradients_agree_with_finite_differences() {
     for config in variants() {
-        let mut network = random_network(&config);
-        let (windows, labels) = batch(&config);
-        let device = Device::flex().autodiff();
-        let net = Net::new(&network, &device);
-        let shape = [labels.nrows(), labels.ncols()];
-        let targets = Tensor::from_data(tensor(labels.iter().copied(), &shape), &device);
-        let loss = cross_entropy(forward(&net, &windows, &device), targets);
-        let value = f64::from(loss.clone().into_scalar::<f32>());
-        assert!((value - reference::loss(&network, &windows, &labels)).abs() < 1e-5);
-        let gradients = GradientsParams::from_grads(loss.backward(), &net.parameters);
-        let parameters_of_net = net.parameters.map(&mut TakeGradients(&gradients));
-        let mut gradient = Net { config: config.clone(), parameters: parameters_of_net }
-            .to_network("g", &InputConfig::default());
-
-        for (p, (name, found)) in parameters(&mut gradient).into_iter().enumerate() {
-            for (i, &mut found) in found.into_iter().enumerate() {
-                // The step is what f32 makes of it.
-                let mut moved = |step: f32| {
-                    let mut all = parameters(&mut network);
-                    let before = *all[p].1[i];
-                    *all[p].1[i] = before + step;
-                    let at = f64::from(*all[p].1[i]);
-                    drop(all);
-                    let loss = reference::loss(&network, &windows, &labels);
-                    *parameters(&mut network)[p].1[i] = before;
-                    (at, loss)
-                };
-                let ((above, up), (below, down)) = (moved(1e-3), moved(-1e-3));
-                let expected = (up - down) / (above - below);
-                let error = (f64::from(found) - expected).abs();
-                assert!(
-                    error < 2e-5 + 2e-3 * expected.abs(),
-                    "{name}[{i}]: {found} for {expected}: {config:?}"
-                );
-            }
-        }
+        check_gradient(&config, &plain(&config), |z, y| reference::distilled(z, y, y, 1.0, 1.0));
     }
 }
 
 #[test]
-fn weights_survive_the_framework() {
+fn distillation_agrees_with_the_formula() {
+    let config = variants().remove(0);
+    let teacher =
+        Array2::from_shape_fn((4, config.outputs), |(n, o)| ((n * 5 + o * 3) % 7) as f64 / 2.0 - 1.5);
+    let sigmoid = |z: f64| 1.0 / (1.0 + (-z).exp());
+    for (alpha, temperature) in [(0.0, 1.0), (0.3, 1.0), (0.3, 2.5), (0.0, 0.5)] {
+        let probabilities = teacher.mapv(|t| (sigmoid(t / temperature) * f64::from(ONE)).round() as u16);
+        // What the sixteen bits say exactly.
+        let said = probabilities.mapv(|p| {
+            let p = f64::from(p) / f64::from(ONE);
+            (p / (1.0 - p)).ln() * temperature
+        });
+        let entropy = said.mapv(|t| crate::loss::entropy(sigmoid(t / temperature))).mean().unwrap();
+        let blend = Blend { alpha: alpha as f32, temperature: temperature as f32 };
+        let soft = Soft { probabilities, blend, entropy };
+        let objective = Objective { outputs: config.outputs, teacher: Some(soft) };
+        check_gradient(&config, &objective, |z, y| reference::distilled(z, y, &said, alpha, temperature));
+    }
+}
+
+#[test]
+fn many_pieces_are_one_batch() {
+    let config = variants().remove(0);
+    let data = training_data(&config, 500, [1, 3]);
+    let network = random_network(&config);
+    let (engine, weights) = (engine(&network, &data, data.scaling()), params::flatten(&network));
+    let batch: Vec<usize> = (0..data.train.len()).rev().collect();
+    assert!(batch.len() > 4 * DeviceKind::Cpu.piece());
+    let whole = engine.gradient(&weights, &batch, &plain(&config));
+    let mut sum = vec![0.0; weights.len()];
+    let mut loss = 0.0;
+    for &window in &batch {
+        let one = engine.gradient(&weights, &[window], &plain(&config));
+        loss += one.loss;
+        sum.iter_mut().zip(one.gradient).for_each(|(sum, g)| *sum += f64::from(g) / batch.len() as f64);
+    }
+    assert!((whole.loss - loss).abs() < 1e-3, "{} for {loss}", whole.loss);
+    for (found, expected) in whole.gradient.iter().zip(sum) {
+        assert!((f64::from(*found) - expected).abs() < 1e-6, "{found} for {expected}");
+    }
+}
+
+#[test]
+fn weights_survive_the_vector() {
     for config in variants() {
         let network = random_network(&config);
-        let back = Net::new(&network, &Device::flex()).to_network("n", &InputConfig::default());
+        let mut back = initial("n", &config, &InputConfig::default(), 1);
+        params::fill(&mut back, &params::flatten(&network));
         assert_eq!(back, network);
     }
+}
+
+/// Without teacher and checkpoint.
+fn train(
+    start: &Network,
+    data: &TrainingData,
+    settings: &Settings,
+    report: impl FnMut(&Epoch) -> Result<(), Error>,
+) -> Result<Trained, Error> {
+    let (teacher, checkpoint, device) = (None, None, DeviceKind::Cpu);
+    Course { start, data, settings, teacher, checkpoint, device }.run(report)
 }
 
 fn settings() -> Settings {
@@ -251,9 +319,8 @@ fn the_scaled_network_is_the_same_function() {
     let config = variants().remove(0);
     let data = training_data(&config, 200, [1, 3]);
     let mut network = random_network(&config);
-    let device = Device::flex();
     let rows = [0, 5, 9];
-    let found = values(Net::new(&network, &device).forward(data.windows(&rows, &data.scaling(), &device)));
+    let found = logits(&network, &data, &rows, data.scaling());
     data.scaling().fold(&mut network);
     let (plain, _) = dataset(&config, 200, [1, 3]);
     for (&row, found) in rows.iter().zip(found.chunks(config.outputs)) {

@@ -2,20 +2,22 @@
 
 use std::time::Instant;
 
-use burn::Tensor;
-use burn::module::Module;
-use burn::optim::{AdamWConfig, GradientsParams};
-use burn::tensor::Device;
-use ndarray::Array2;
+use ndarray::ArrayView2;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use tablewright_model::Network;
 use tablewright_trace::best_threshold;
 
-use crate::data::{Scaling, TrainingData};
+use crate::adam::Adam;
+use crate::checkpoint::{Checkpoint, State};
+use crate::data::TrainingData;
+use crate::device::DeviceKind;
+use crate::engine::Engine;
 use crate::error::Error;
-use crate::net::{Net, values};
+use crate::loss::Objective;
+use crate::teacher::Teacher;
+use crate::{loss, params};
 
 /// What a training is told.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,7 +41,7 @@ pub struct Settings {
 pub struct Epoch {
     /// From 1.
     pub epoch: usize,
-    /// Mean binary cross-entropy over the training windows, while they were learnt.
+    /// Mean loss over the training windows, while they were learnt: binary cross-entropy, or see [`crate::Distillation`].
     pub loss: f64,
     /// Mean binary cross-entropy over the validation windows.
     pub loss_valid: f64,
@@ -47,7 +49,7 @@ pub struct Epoch {
     pub threshold: f64,
     /// Micro-F1 on the validation windows at this threshold.
     pub f1: f64,
-    /// Since the training began.
+    /// Since the training began, without the time between an interruption and its resumption.
     pub seconds: f64,
 }
 
@@ -101,10 +103,16 @@ fn learning_rate(peak: f64, step: usize, steps: usize) -> f64 {
     peak * (FINAL + (1.0 - FINAL) * 0.5 * (1.0 + phase.cos()))
 }
 
-/// Mean over windows and bits of −y·ln σ(z) − (1 − y)·ln(1 − σ(z)), in a form that no logit overflows.
-pub(crate) fn cross_entropy(logits: Tensor<2>, labels: Tensor<2>) -> Tensor<1> {
-    let softplus = logits.clone().abs().neg().exp().log1p();
-    (logits.clone().clamp_min(0.0) - logits * labels + softplus).mean()
+/// What is left of the average of the weights after a step, at most.
+///
+/// Judged and kept is a running average, not the last weights: on drifting traces those of a few hundred steps ago are as
+/// good, and their mean is better than each (Polyak and Juditsky, 1992).
+const KEPT: f32 = 0.998;
+
+/// What is left of the average after step `step`, from 1: the first weights are soon forgotten.
+fn kept(step: usize) -> f32 {
+    let step = step as f32;
+    KEPT.min((step - 1.0) / (step + 1.0))
 }
 
 /// F1 that differ by less are told apart by the loss: on a regular trace the F1 is 1 after one epoch, but the margin still
@@ -118,61 +126,125 @@ impl Epoch {
     }
 }
 
-/// Trains on from `start` and gives the weights of the best epoch, judged on the validation windows. `report` is called after each
-/// epoch.
-pub(crate) fn train(
-    start: &Network,
-    data: &TrainingData,
-    settings: &Settings,
-    mut report: impl FnMut(&Epoch) -> Result<(), Error>,
-) -> Result<Trained, Error> {
-    let began = Instant::now();
-    let device = Device::flex().autodiff();
-    let scaling = data.scaling();
-    let mut scaled = start.clone();
-    scaling.unfold(&mut scaled);
-    let mut net = Net::new(&scaled, &device);
-    let mut optimizer = AdamWConfig::new().with_weight_decay(settings.weight_decay).with_epsilon(1e-8).init();
-    let mut order = data.train.clone();
-    let steps = settings.epochs * order.len().div_ceil(settings.batch);
-    let mut shuffle = ChaCha8Rng::seed_from_u64(settings.seed);
-    let mut step = 0;
-    let mut peak = 0.0;
-    let mut best: Option<Trained> = None;
-    for epoch in 1..=settings.epochs {
-        order.shuffle(&mut shuffle);
-        let mut loss_sum = 0.0;
-        for rows in order.chunks(settings.batch) {
-            let logits = net.forward(data.windows(rows, &scaling, &device));
-            let loss = cross_entropy(logits, data.labels(rows, &device));
-            let gradients = GradientsParams::from_grads(loss.backward(), &net.parameters);
-            loss_sum += f64::from(loss.into_scalar::<f32>()) * rows.len() as f64;
-            let rate = learning_rate(settings.lr, step, steps);
-            net.parameters = optimizer.step(rate, net.parameters, gradients);
-            step += 1;
-        }
-        let loss = loss_sum / order.len() as f64;
-        let Validation { loss: loss_valid, threshold, f1 } = validate(&net, data, &scaling, settings.batch)?;
-        if !(loss.is_finite() && loss_valid.is_finite()) {
-            return Err(Error::Diverged { epoch, lr: settings.lr });
-        }
-        let done = Epoch { epoch, loss, loss_valid, threshold, f1, seconds: began.elapsed().as_secs_f64() };
-        report(&done)?;
-        peak = done.f1.max(peak);
-        match &best {
-            Some(known) if !done.beats(&known.best, peak) => {
-                if epoch - known.best.epoch >= settings.patience {
-                    break;
-                }
-            }
-            _ => {
-                let mut network = net.to_network(&start.name, &start.input);
-                scaling.fold(&mut network);
-                best = Some(Trained { network, best: done });
-            }
+/// The best of all epochs so far; `None` before the first.
+fn best_of(epochs: &[Epoch]) -> Option<&Epoch> {
+    let mut epochs = epochs.iter();
+    let mut best = epochs.next()?;
+    let mut peak = best.f1;
+    for epoch in epochs {
+        peak = epoch.f1.max(peak);
+        if epoch.beats(best, peak) {
+            best = epoch;
         }
     }
-    best.ok_or_else(|| Error::Option { option: "epochs", value: "0".into(), allowed: EPOCHS })
+    Some(best)
+}
+
+/// One training, ready to begin or to go on.
+pub(crate) struct Course<'a> {
+    /// The weights to begin with.
+    pub(crate) start: &'a Network,
+    pub(crate) data: &'a TrainingData,
+    pub(crate) settings: &'a Settings,
+    pub(crate) teacher: Option<&'a Teacher>,
+    pub(crate) checkpoint: Option<&'a Checkpoint>,
+    pub(crate) device: DeviceKind,
+}
+
+impl Course<'_> {
+    /// Trains to the end and gives the weights of the best epoch, judged on the validation windows. `report` is called
+    /// after each epoch; if the training goes on from a checkpoint, first for each epoch that is in it.
+    pub(crate) fn run(&self, mut report: impl FnMut(&Epoch) -> Result<(), Error>) -> Result<Trained, Error> {
+        let Self { data, settings, .. } = *self;
+        let scaling = data.scaling();
+        let mut network = self.start.clone();
+        scaling.unfold(&mut network);
+        let shapes = params::shapes(&network);
+        let engine = Engine::new(&self.start.config, shapes, data, scaling.clone(), self.device)?;
+        let mut state = self.begin(params::flatten(&network))?;
+        state.epochs.iter().try_for_each(&mut report)?;
+
+        let began = Instant::now();
+        let earlier = state.epochs.last().map_or(0.0, |last| last.seconds);
+        let mut order: Vec<usize> = (0..data.train.len()).collect();
+        let mut shuffle = ChaCha8Rng::seed_from_u64(settings.seed);
+        for _ in &state.epochs {
+            order.shuffle(&mut shuffle);
+        }
+        let mut objective = None;
+        while !self.finished(&state.epochs) {
+            let objective = match &objective {
+                Some(ready) => ready,
+                // Not before it is needed: a finished training asks its teacher nothing.
+                None => objective.insert(self.objective()?),
+            };
+            order.shuffle(&mut shuffle);
+            let loss = self.epoch(&engine, &mut state, &order, objective);
+            let found = validate(&engine, &state.average, data)?;
+            let epoch = state.epochs.len() + 1;
+            if !(loss.is_finite() && found.loss.is_finite()) {
+                return Err(Error::Diverged { epoch, lr: settings.lr });
+            }
+            let done = Epoch {
+                epoch,
+                loss,
+                loss_valid: found.loss,
+                threshold: found.threshold,
+                f1: found.f1,
+                seconds: earlier + began.elapsed().as_secs_f64(),
+            };
+            state.epochs.push(done.clone());
+            if best_of(&state.epochs).is_some_and(|best| best.epoch == epoch) {
+                state.best.clone_from(&state.average);
+            }
+            if let Some(checkpoint) = self.checkpoint {
+                checkpoint.save(&state)?;
+            }
+            report(&done)?;
+        }
+        params::fill(&mut network, &state.best);
+        scaling.fold(&mut network);
+        let best = best_of(&state.epochs).cloned();
+        let none = || Error::Option { option: "epochs", value: "0".into(), allowed: EPOCHS };
+        Ok(Trained { network, best: best.ok_or_else(none)? })
+    }
+
+    fn begin(&self, weights: Vec<f32>) -> Result<State, Error> {
+        let known = self.checkpoint.map_or(Ok(None), |checkpoint| checkpoint.load(weights.len()))?;
+        let adam = Adam::new(weights.len());
+        Ok(known.unwrap_or_else(|| {
+            let (average, best) = (weights.clone(), weights.clone());
+            State { weights, adam, average, best, epochs: Vec::new() }
+        }))
+    }
+
+    fn objective(&self) -> Result<Objective, Error> {
+        let teacher = self.teacher.map(|teacher| teacher.teach(self.data, self.device)).transpose()?;
+        Ok(Objective { outputs: self.data.outputs(), teacher })
+    }
+
+    fn finished(&self, epochs: &[Epoch]) -> bool {
+        let best = best_of(epochs).map_or(0, |best| best.epoch);
+        epochs.len() >= self.settings.epochs || epochs.len() - best >= self.settings.patience
+    }
+
+    /// One pass over the training windows; gives their mean loss on the way.
+    fn epoch(&self, engine: &Engine<'_>, state: &mut State, order: &[usize], objective: &Objective) -> f64 {
+        let settings = self.settings;
+        let steps = settings.epochs * order.len().div_ceil(settings.batch);
+        let mut sum = 0.0;
+        for batch in order.chunks(settings.batch) {
+            let slope = engine.gradient(&state.weights, batch, objective);
+            sum += slope.loss;
+            let rate = learning_rate(settings.lr, state.adam.steps, steps);
+            state.adam.step(&mut state.weights, &slope.gradient, rate, settings.weight_decay);
+            let kept = kept(state.adam.steps);
+            for (average, weight) in state.average.iter_mut().zip(&state.weights) {
+                *average += (1.0 - kept) * (weight - *average);
+            }
+        }
+        sum / (order.len() * self.data.outputs()) as f64 - objective.floor()
+    }
 }
 
 struct Validation {
@@ -181,26 +253,25 @@ struct Validation {
     f1: f64,
 }
 
-fn validate(net: &Net, data: &TrainingData, scaling: &Scaling, batch: usize) -> Result<Validation, Error> {
-    let net = Net { config: net.config.clone(), parameters: net.parameters.valid() };
-    let device = Device::flex();
-    let mut logits = Vec::with_capacity(data.valid.len() * data.outputs());
-    let mut loss_sum = 0.0;
-    for rows in data.valid.chunks(batch) {
-        let found = net.forward(data.windows(rows, scaling, &device));
-        let loss = cross_entropy(found.clone(), data.labels(rows, &device));
-        loss_sum += f64::from(loss.into_scalar::<f32>()) * rows.len() as f64;
-        logits.extend(values(found));
-    }
-    let bitmaps = data.bitmaps(&data.valid);
-    let logits = Array2::from_shape_fn((data.valid.len(), data.outputs()), |(row, output)| {
-        logits[row * data.outputs() + output]
+fn validate(engine: &Engine<'_>, weights: &[f32], data: &TrainingData) -> Result<Validation, Error> {
+    let (rows, outputs) = (&data.valid, data.outputs());
+    let pieces = engine.map_logits(weights, rows, |rows, logits| {
+        let loss = loss::hard(&logits, outputs, data.bitmaps(rows).view()).loss;
+        (logits, loss)
     });
-    let best = best_threshold(logits.view(), bitmaps.view())?;
+    let mut loss = 0.0;
+    let mut logits = Vec::with_capacity(rows.len() * outputs);
+    for (part, part_loss) in pieces {
+        logits.extend(part);
+        loss += part_loss;
+    }
+    let logits = ArrayView2::from_shape((rows.len(), outputs), &logits)
+        .map_err(|error| tablewright_trace::Error::Shape { detail: error.to_string() })?;
+    let best = best_threshold(logits, data.bitmaps(rows).view())?;
     // A model's threshold lies strictly between 0 and 1; a logit of 100 rounds to 1.
     let probability = |logit: f32| (1.0 / (1.0 + (-f64::from(logit)).exp())).clamp(1e-6, 1.0 - 1e-6);
     let (threshold, f1) = best.map_or((0.5, 0.0), |b| (probability(b.threshold), b.confusion.f1()));
-    Ok(Validation { loss: loss_sum / data.valid.len() as f64, threshold, f1 })
+    Ok(Validation { loss: loss / (rows.len() * outputs) as f64, threshold, f1 })
 }
 
 #[cfg(test)]

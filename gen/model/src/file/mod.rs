@@ -72,6 +72,11 @@ pub fn save_model(model: &TableModel, path: &Path) -> Result<(), Error> {
     container::replace(path, &model_to_bytes(model)?)
 }
 
+/// Puts bytes at a path as [`save_model`] does: for files that accompany models and networks.
+pub fn replace_file(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    container::replace(path, bytes)
+}
+
 /// Loads a float network that passes [`Network::check`].
 pub fn load_network(path: &Path) -> Result<Network, Error> {
     network::read(Source::open(path)?)
