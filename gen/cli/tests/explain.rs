@@ -154,6 +154,7 @@ fn the_same_call_gives_the_same_bytes() {
 #[test]
 fn networks_beside_the_model_are_found_and_missing_ones_named() {
     let room = trained();
+    std::fs::remove_dir_all(room.path("m.stages")).unwrap();
     let alone = room.json("explain m.safetensors --trace app.trace --svg m.svg");
     assert_eq!(names(&alone["stages"]), ["tables", "integers"]);
     assert!(alone["baseline"].is_null() && alone["costliest"].is_null());
