@@ -20,6 +20,7 @@ mod encode;
 mod error;
 pub mod evaluate;
 mod fold;
+mod grid;
 mod kmeans;
 mod learn;
 mod logistic;
@@ -35,6 +36,7 @@ pub mod score;
 mod shape;
 mod tabularize;
 mod tree;
+mod units;
 
 pub use data::Data;
 pub use error::Error;
