@@ -142,11 +142,14 @@ impl Builder {
     }
 
     /// Embedded segments plus positions. The middle of each column of the tables moves to what is added anyway, the
-    /// rows' constants or, where positions are relative, the bias: entries that swing around zero need fewer bits.
+    /// rows' constants or, where positions are relative, the bias: entries that swing around zero need fewer bits. Where
+    /// they do not get a finer scale by it the columns stay, so that entries already rounded to their scale are kept as
+    /// they are.
     fn embedding(&mut self, window: NodeId, model: &TableModel, lead: bool) -> NodeId {
         let embed = &model.embed;
         let mut entries = embed.table.entries.clone();
-        let mut offset = embed.table.bias.clone().unwrap_or_else(|| Array1::zeros(model.network.dim));
+        let bias = embed.table.bias.clone().unwrap_or_else(|| Array1::zeros(model.network.dim));
+        let mut offset = bias.clone();
         // One column for each subspace and output, outputs innermost.
         for (i, mut column) in entries.lanes_mut(Axis(1)).into_iter().enumerate() {
             let (low, high) = column.iter().fold((f32::MAX, f32::MIN), |(l, h), &v| (l.min(v), h.max(v)));
@@ -154,8 +157,14 @@ impl Builder {
             column.mapv_inplace(|v| v - middle);
             offset[i % model.network.dim] += middle;
         }
-        let codes = self.encode("embed", window, 1, &embed.encoder, embed.spec);
         let bits = embed.spec.bits;
+        if IntTable::quantise(&entries.view(), None, bits).frac
+            <= IntTable::quantise(&embed.table.entries.view(), None, bits).frac
+        {
+            entries.clone_from(&embed.table.entries);
+            offset = bias;
+        }
+        let codes = self.encode("embed", window, 1, &embed.encoder, embed.spec);
         let sum = match model.network.positions {
             Positions::Absolute => {
                 let mut position = model.position.clone();

@@ -13,9 +13,11 @@ use crate::encode::encode;
 use crate::error::Error;
 use crate::fold;
 use crate::math::sigmoid;
+use crate::pairs;
 use crate::pass::{Outcome, pass};
 use crate::place::Place;
 use crate::rows::{pieces, stack};
+use crate::units::Units;
 
 /// Windows that one task works on.
 const WINDOWS: usize = 128;
@@ -72,6 +74,7 @@ pub struct Evaluator {
     pub(crate) embed: LinearStep,
     pub(crate) layers: Vec<LayerSteps>,
     pub(crate) head: LinearStep,
+    pub(crate) units: Units,
 }
 
 /// What reaches one kernel and what it gives, for every window in order.
@@ -120,6 +123,7 @@ impl Evaluator {
             embed: LinearStep::Dense(Box::new(network.embed.clone())),
             layers: (0..config.layers).map(layer).collect(),
             head: LinearStep::Dense(Box::new(fold::head(network))),
+            units: Units::Exact,
         })
     }
 
@@ -141,7 +145,15 @@ impl Evaluator {
             embed: LinearStep::Table(Box::new(model.embed.clone())),
             layers: layers.collect(),
             head: LinearStep::Table(Box::new(model.head.clone())),
+            units: Units::Exact,
         })
+    }
+
+    /// The same with layer normalisation and softmax in the coarse steps of the hardware's units, for activations of
+    /// `bits` bits.
+    #[must_use]
+    pub fn with_hardware_units(self, bits: u32) -> Self {
+        Self { units: Units::Hardware { bits }, ..self }
     }
 
     /// The kernel at one place taken from another evaluator of the same configuration, to measure what it alone loses.
@@ -297,17 +309,8 @@ impl PairStep {
                 let subspaces = pair.spec.subspaces;
                 let left = encode(&pair.left, subspaces, left);
                 let right = encode(&pair.right, subspaces, right);
-                let mut out = Array2::zeros((left.nrows(), b));
-                for (i, mut row) in out.rows_mut().into_iter().enumerate() {
-                    let group = i / a * b;
-                    for c in 0..subspaces {
-                        let entries = pair.table.slice(ndarray::s![c, usize::from(left[[i, c]]), ..]);
-                        for (j, sum) in row.iter_mut().enumerate() {
-                            *sum += entries[usize::from(right[[group + j, c]])];
-                        }
-                    }
-                }
-                out
+                let codes = pairs::Codes { left: left.view(), right: right.view(), group: (a, b) };
+                pairs::look_up(&pair.table, &codes)
             }
         }
     }
@@ -333,11 +336,16 @@ fn products(
 
 /// Sums of table entries plus bias, `[rows, outputs]`.
 pub(crate) fn look_up(table: &Table, codes: ArrayView2<'_, u16>) -> Array2<f32> {
-    let outputs = table.entries.dim().2;
+    let (_, k, outputs) = table.entries.dim();
+    let entries = table.entries.as_standard_layout();
+    let entries = entries.as_slice().unwrap_or_default();
     let mut out = Array2::zeros((codes.nrows(), outputs));
     for (codes, mut row) in codes.rows().into_iter().zip(out.rows_mut()) {
         for (c, &code) in codes.iter().enumerate() {
-            row += &table.entries.slice(ndarray::s![c, usize::from(code), ..]);
+            let at = (c * k + usize::from(code)) * outputs;
+            for (sum, entry) in row.iter_mut().zip(&entries[at..at + outputs]) {
+                *sum += entry;
+            }
         }
         if let Some(bias) = &table.bias {
             row += bias;

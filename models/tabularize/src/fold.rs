@@ -32,7 +32,7 @@ pub(crate) fn head(network: &Network) -> Dense {
     fold(&network.head, &network.ln)
 }
 
-/// `[tokens, dim]`, the cls token added to its row.
+/// The positions as they are added, absolute ones with the cls token in its row.
 pub(crate) fn position(network: &Network) -> Array2<f32> {
     let mut position = network.pos.clone();
     if let Some(cls) = &network.cls {

@@ -10,6 +10,7 @@ use tablewright_model::{
 use crate::bucket::Buckets;
 use crate::encode::encode;
 use crate::evaluate::{LinearStep, PairStep, QkvStep, Step, look_up};
+use crate::grid;
 use crate::kmeans::kmeans;
 use crate::math::sigmoid;
 use crate::pairs;
@@ -36,6 +37,8 @@ pub(crate) struct Plan {
     pub(crate) samples: usize,
     /// Differs from kernel to kernel.
     pub(crate) seed: u64,
+    /// Whether the hardware has a place for the bias beside the table, so that it need not share the table's range.
+    pub(crate) apart: bool,
 }
 
 impl Plan {
@@ -133,9 +136,13 @@ pub(crate) fn linear(
                 bias: Some(part.dense.bias.clone()),
             })
             .collect();
-        let fitted =
+        let fitted: Vec<Table> =
             (product.iter().zip(parts)).map(|(table, part)| refit(table, part, &codes, plan.seed)).collect();
-        for (fill, tables) in [("product", product), ("ridge", fitted)] {
+        let weights = weights(codes.view(), plan.spec.prototypes);
+        for (fill, mut tables) in [("product", product), ("ridge", fitted)] {
+            for table in &mut tables {
+                grid::settle(table, &weights, plan.spec.bits, plan.apart);
+            }
             learned.push(Learned {
                 name: format!("{name}{fill}"),
                 step: build(encoder.clone(), tables),
@@ -182,15 +189,39 @@ fn refit(product: &Table, part: &Part<'_>, codes: &Array2<u16>, seed: u64) -> Ta
     table
 }
 
-/// Candidates for a pair: `wanted` `[(group, a), b]` is the exact product of `left` and `right`, and the table's
-/// prototype products are multiplied by `scale`, the left ones after a sigmoid if `squash`.
+/// How often each code of each subspace occurs.
+pub(crate) fn weights(codes: ArrayView2<'_, u16>, k: usize) -> Vec<Vec<f32>> {
+    (codes.columns().into_iter())
+        .map(|column| {
+            let mut counts = vec![0.0; k];
+            for &code in column {
+                counts[usize::from(code)] += 1.0;
+            }
+            counts
+        })
+        .collect()
+}
+
+/// The exact product that a pair table stands for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Product {
+    /// Products are multiplied by this,
+    pub(crate) scale: f32,
+    /// after a sigmoid of the left operand.
+    pub(crate) sigmoid: bool,
+    /// What the hardware multiplies the table's entries by.
+    pub(crate) gain: f32,
+}
+
+/// Candidates for a pair: `wanted` `[(group, a), b]` is the exact product of `left` and `right`.
 pub(crate) fn pair(
     plan: &Plan,
     (left, right): (ArrayView2<'_, f32>, ArrayView2<'_, f32>),
     group: (usize, usize),
     wanted: &Array2<f32>,
-    (scale, squash): (f32, bool),
+    product: &Product,
 ) -> Vec<Learned> {
+    let Product { scale, sigmoid: squash, gain } = *product;
     let few = |x: ArrayView2<'_, f32>, seed| {
         x.select(Axis(0), &sample(x.nrows(), plan.samples, plan.seed.wrapping_add(seed)))
     };
@@ -233,20 +264,20 @@ pub(crate) fn pair(
         };
         let rp = plan.prototypes(&r, right, &rc);
         let product = pairs::products(lp.view(), rp.view(), plan.spec.subspaces, scale);
-        let mut pair = Pair { spec: plan.spec, left: l, right: r, table: product };
-        learned.push(Learned {
-            name: format!("{name}product"),
-            step: Step::Pair(PairStep::Table(Box::new(pair.clone()))),
-            used: used.clone(),
-        });
         let codes = pairs::Codes { left: lc.view(), right: rc.view(), group };
-        let mut residual = pairs::remainder(&pair.table, &codes, wanted);
-        pairs::ridge(&mut pair.table, &codes, &mut residual);
-        learned.push(Learned {
-            name: format!("{name}ridge"),
-            step: Step::Pair(PairStep::Table(Box::new(pair))),
-            used,
-        });
+        let mut fitted = product.clone();
+        let mut residual = pairs::remainder(&product, &codes, wanted);
+        pairs::ridge(&mut fitted, &codes, &mut residual);
+        let weights = pairs::weights(&codes, product.dim());
+        for (fill, mut table) in [("product", product), ("ridge", fitted)] {
+            grid::settle_pair(&mut table, &weights, plan.spec.bits, gain);
+            let pair = Pair { spec: plan.spec, left: l.clone(), right: r.clone(), table };
+            learned.push(Learned {
+                name: format!("{name}{fill}"),
+                step: Step::Pair(PairStep::Table(Box::new(pair))),
+                used: used.clone(),
+            });
+        }
     }
     learned
 }

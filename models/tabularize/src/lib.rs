@@ -22,6 +22,7 @@ mod error;
 pub mod evaluate;
 pub mod explain;
 mod fold;
+mod grid;
 mod kmeans;
 mod learn;
 mod logistic;
@@ -37,6 +38,7 @@ pub mod score;
 mod shape;
 mod tabularize;
 mod tree;
+mod units;
 
 pub use data::Data;
 pub use error::Error;

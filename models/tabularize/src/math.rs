@@ -3,15 +3,20 @@
 use ndarray::Array2;
 use tablewright_model::Activation;
 
-/// Layer normalisation of every row, without an affine part: (x − mean) / √(variance + eps).
-pub(crate) fn normalise(x: &mut Array2<f32>, eps: f64) {
+/// Layer normalisation of every row, without an affine part: (x − mean) / √(variance + eps). Returns what each row was
+/// multiplied by, 1 / √(variance + eps).
+pub(crate) fn normalise(x: &mut Array2<f32>, eps: f64) -> Vec<f32> {
     let width = x.ncols() as f32;
-    for mut row in x.rows_mut() {
-        let mean = row.sum() / width;
-        row -= mean;
-        let variance = row.iter().map(|v| v * v).sum::<f32>() / width;
-        row *= 1.0 / (variance + eps as f32).sqrt();
-    }
+    (x.rows_mut().into_iter())
+        .map(|mut row| {
+            let mean = row.sum() / width;
+            row -= mean;
+            let variance = row.iter().map(|v| v * v).sum::<f32>() / width;
+            let scale = 1.0 / (variance + eps as f32).sqrt();
+            row *= scale;
+            scale
+        })
+        .collect()
 }
 
 /// Softmax of every row.

@@ -39,6 +39,37 @@ pub(crate) struct Codes<'a> {
     pub(crate) group: (usize, usize),
 }
 
+/// What the table gives, `[(group, a), b]`.
+pub(crate) fn look_up(table: &Array3<f32>, codes: &Codes<'_>) -> Array2<f32> {
+    let (a, b) = codes.group;
+    let subspaces = table.dim().0;
+    let mut out = Array2::zeros((codes.left.nrows(), b));
+    for (i, mut row) in out.rows_mut().into_iter().enumerate() {
+        let group = i / a * b;
+        for c in 0..subspaces {
+            let entries = table.slice(s![c, usize::from(codes.left[[i, c]]), ..]);
+            for (j, sum) in row.iter_mut().enumerate() {
+                *sum += entries[usize::from(codes.right[[group + j, c]])];
+            }
+        }
+    }
+    out
+}
+
+/// How often each entry of a table `[C, K, K]` is looked up.
+pub(crate) fn weights(codes: &Codes<'_>, (subspaces, k, _): (usize, usize, usize)) -> Vec<Vec<f32>> {
+    let (a, b) = codes.group;
+    let mut counts = vec![vec![0.0; k * k]; subspaces];
+    for (i, left) in codes.left.rows().into_iter().enumerate() {
+        for j in i / a * b..(i / a + 1) * b {
+            for (c, counts) in counts.iter_mut().enumerate() {
+                counts[usize::from(left[c]) * k + usize::from(codes.right[[j, c]])] += 1.0;
+            }
+        }
+    }
+    counts
+}
+
 /// `wanted` minus what the table gives, `[(group, a), b]`.
 pub(crate) fn remainder(table: &Array3<f32>, codes: &Codes<'_>, wanted: &Array2<f32>) -> Array2<f32> {
     let (a, b) = codes.group;

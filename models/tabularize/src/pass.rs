@@ -1,10 +1,10 @@
 //! One forward pass over a piece of the windows.
 
 use ndarray::{Array2, ArrayView3, Axis, s};
-use tablewright_model::{AttentionActivation, NetworkConfig, Pool};
+use tablewright_model::{AttentionActivation, NetworkConfig, Pool, Positions};
 
 use crate::evaluate::{Evaluator, Tap};
-use crate::math::{activate, normalise, softmax};
+use crate::math::activate;
 use crate::place::Place;
 use crate::rows::{by_head, columns, keep_tokens, merge_heads};
 
@@ -29,7 +29,7 @@ pub(crate) fn live(config: &NetworkConfig, layer: usize) -> Vec<usize> {
 pub(crate) fn pass(net: &Evaluator, windows: ArrayView3<'_, u8>, stop: Option<Place>) -> Outcome {
     let config = &net.config;
     let n = config.tokens();
-    let (heads, eps) = (config.heads, config.norm_eps);
+    let (heads, eps, units) = (config.heads, config.norm_eps, net.units);
     let linear_tap = |input, output, stream| {
         Outcome::Tap(Tap {
             inputs: vec![input],
@@ -40,21 +40,17 @@ pub(crate) fn pass(net: &Evaluator, windows: ArrayView3<'_, u8>, stop: Option<Pl
         })
     };
 
-    let unit = 1.0 / (1_u32 << net.segment_bits) as f32;
-    let accesses = windows.dim().0 * config.history;
-    let segments = Array2::from_shape_fn((accesses, config.segments), |(row, segment)| {
-        f32::from(windows[[row / config.history, row % config.history, segment]]) * unit
-    });
+    let segments = segments(windows, net.segment_bits);
     let embedded = net.embed.apply(segments.view());
     if stop == Some(Place::Embed) {
         return linear_tap(segments, embedded, None);
     }
-    let mut x = tokens(net, &embedded);
+    let mut x = tokens(config, &net.position, &embedded);
 
     for (l, layer) in net.layers.iter().enumerate() {
         let live = live(config, l);
         let mut h = x.clone();
-        normalise(&mut h, eps);
+        units.normalise(&mut h, eps);
         let live_rows: Vec<usize> = (0..windows.dim().0)
             .flat_map(|window| live.iter().map(move |token| window * n + token))
             .collect();
@@ -82,8 +78,11 @@ pub(crate) fn pass(net: &Evaluator, windows: ArrayView3<'_, u8>, stop: Option<Pl
                 group,
             });
         }
+        if config.positions == Positions::Relative {
+            add_positions(&mut weights, &net.position, live.len());
+        }
         if config.attention == AttentionActivation::Softmax {
-            softmax(&mut weights);
+            units.softmax(&mut weights);
         }
 
         let right = columns(by_head(v.view(), n, heads).view(), n);
@@ -108,7 +107,7 @@ pub(crate) fn pass(net: &Evaluator, windows: ArrayView3<'_, u8>, stop: Option<Pl
         x += &out;
 
         let mut h = x.clone();
-        normalise(&mut h, eps);
+        units.normalise(&mut h, eps);
         let mut hidden = layer.ff1.apply(h.view());
         if stop == Some(Place::Ff1(l)) {
             return linear_tap(h, hidden, None);
@@ -122,7 +121,7 @@ pub(crate) fn pass(net: &Evaluator, windows: ArrayView3<'_, u8>, stop: Option<Pl
     }
 
     let mut pooled = pool(config, x);
-    normalise(&mut pooled, eps);
+    units.normalise(&mut pooled, eps);
     let logits = net.head.apply(pooled.view());
     if stop == Some(Place::Head) {
         return linear_tap(pooled, logits, None);
@@ -130,15 +129,25 @@ pub(crate) fn pass(net: &Evaluator, windows: ArrayView3<'_, u8>, stop: Option<Pl
     Outcome::Logits(logits)
 }
 
-/// The embedded accesses with the cls token, if any, in front, and their positions added.
-fn tokens(net: &Evaluator, embedded: &Array2<f32>) -> Array2<f32> {
-    let config = &net.config;
+/// Segments of all accesses as fractions, `[(window, access), segments]`.
+pub(crate) fn segments(windows: ArrayView3<'_, u8>, bits: u32) -> Array2<f32> {
+    let unit = 1.0 / (1_u32 << bits) as f32;
+    let (count, history, segments) = windows.dim();
+    Array2::from_shape_fn((count * history, segments), |(row, segment)| {
+        f32::from(windows[[row / history, row % history, segment]]) * unit
+    })
+}
+
+/// The embedded accesses with the cls token, if any, in front, and their positions added if those are absolute.
+pub(crate) fn tokens(config: &NetworkConfig, position: &Array2<f32>, embedded: &Array2<f32>) -> Array2<f32> {
     let (n, history) = (config.tokens(), config.history);
     let lead = n - history;
     let mut x = Array2::zeros((embedded.nrows() / history * n, config.dim));
     for (row, mut token) in x.rows_mut().into_iter().enumerate() {
         let (window, at) = (row / n, row % n);
-        token.assign(&net.position.row(at));
+        if config.positions == Positions::Absolute {
+            token.assign(&position.row(at));
+        }
         if at >= lead {
             token += &embedded.row(window * history + at - lead);
         }
@@ -146,8 +155,15 @@ fn tokens(net: &Evaluator, embedded: &Array2<f32>) -> Array2<f32> {
     x
 }
 
+/// Adds relative positions `[heads, tokens]` to the scores `[(window, head, query), tokens]`.
+pub(crate) fn add_positions(scores: &mut Array2<f32>, position: &Array2<f32>, queries: usize) {
+    for (i, mut row) in scores.rows_mut().into_iter().enumerate() {
+        row += &position.row(i / queries % position.nrows());
+    }
+}
+
 /// One row for each window from the live rows of the last layer.
-fn pool(config: &NetworkConfig, x: Array2<f32>) -> Array2<f32> {
+pub(crate) fn pool(config: &NetworkConfig, x: Array2<f32>) -> Array2<f32> {
     match config.pool {
         Pool::Cls | Pool::Last => x,
         Pool::Mean => {

@@ -1,12 +1,13 @@
 //! Kernel by kernel from the float network to the table model.
 
 use ndarray::Array2;
-use tablewright_model::{Network, TableModel};
+use tablewright_model::{Network, Positions, TableModel};
 
 use crate::data::{Data, Owned};
 use crate::encode::encode;
 use crate::error::Error;
 use crate::evaluate::{Evaluator, LinearStep, PairStep, QkvStep, Step, Tap};
+use crate::grid;
 use crate::learn::{self, Learned, Part, Plan};
 use crate::logistic;
 use crate::options::{Options, Progress};
@@ -15,6 +16,7 @@ use crate::refit::squares;
 use crate::report::{Candidate, KernelReport, Report};
 use crate::rows::map_rows;
 use crate::score::{Best, best};
+use crate::units::Units;
 
 /// Numbers of the widest intermediate result held for all training windows at once: 512 MiB.
 const LARGEST: usize = 1 << 27;
@@ -51,11 +53,12 @@ pub fn tabularize(
     let samples = options.samples.min((LARGEST / widest).max(256));
     let train = train.sample(samples, options.seed);
     finite(&exact.logits(train.windows.view()), network, "training")?;
+    let few = valid.sample(options.valid_samples, options.seed.wrapping_add(1));
     let mut search = Search {
-        mixed: exact.clone(),
+        mixed: Evaluator { units: Units::Hardware { bits: options.activation_bits }, ..exact.clone() },
         exact,
         train,
-        few: valid.sample(options.valid_samples, options.seed.wrapping_add(1)),
+        few,
     };
 
     let mut kernels = Vec::new();
@@ -66,6 +69,7 @@ pub fn tabularize(
             spec: options.spec_of(&name),
             samples: options.encoder_samples,
             seed: options.seed.wrapping_mul(1_000_003).wrapping_add(100_000 * i as u64),
+            apart: place == Place::Embed && network.config.positions == Positions::Absolute,
         };
         kernels.push(search.step(place, &plan));
     }
@@ -204,12 +208,17 @@ impl Search {
                 (x, given.inputs[1].view()),
                 given.group,
                 &wanted.outputs[0],
-                (scale, sigmoid),
+                &learn::Product { scale, sigmoid, gain: self.gain(place) },
             ),
             Step::Linear(LinearStep::Table(_))
             | Step::Qkv(QkvStep::Table(_))
             | Step::Pair(PairStep::Table(_)) => unreachable!("the exact network has no tables"),
         }
+    }
+
+    /// What the hardware multiplies the entries of a pair table by.
+    fn gain(&self, place: Place) -> f32 {
+        if matches!(place, Place::Score(_)) { grid::score_gain(&self.exact.config) } else { 1.0 }
     }
 
     /// Fits the head's tables to the labels, if that helps.
@@ -231,6 +240,8 @@ impl Search {
             let mut tuned = linear.clone();
             let goal = logistic::Goal { labels: self.train.labels.view(), teacher: teacher.view(), trust };
             logistic::fit(&mut tuned.table, codes.view(), &goal);
+            let weights = learn::weights(codes.view(), tuned.spec.prototypes);
+            grid::settle(&mut tuned.table, &weights, tuned.spec.bits, false);
             let mut with = self.mixed.clone();
             with.head = LinearStep::Table(tuned);
             let name = format!("{base}, labels {trust}");

@@ -20,7 +20,7 @@ pub(crate) struct Tree {
 /// Splits chosen greedily, level by level, for the least Σ |target − mean of its leaf|².
 ///
 /// `x` `[rows, dims]` is what is compared, `targets` `[rows, T]` what the leaves should agree in. A node that sees no
-/// rows, or rows of one value, gets the median of the whole column: an unseen row there still has a sensible way.
+/// rows, or rows of one value, gets the middle of the whole column: an unseen row there still has a sensible way.
 pub(crate) fn tree(x: ArrayView2<'_, f32>, targets: ArrayView2<'_, f32>, levels: usize) -> Tree {
     let rows = x.nrows();
     // Columns, and the rows of each in ascending order.
@@ -42,9 +42,14 @@ pub(crate) fn tree(x: ArrayView2<'_, f32>, targets: ArrayView2<'_, f32>, levels:
     let (mut split, mut threshold) = (Vec::new(), Vec::new());
     for level in 0..levels {
         let nodes = 1 << level;
+        // Leaves below each child. With one column every value may have a leaf of its own, if no cut leaves too many on
+        // one side; with several it is not known which column the deeper levels will need.
+        let room = if columns.len() == 1 { 1 << (levels - level - 1) } else { usize::MAX };
         let tried = widest(&columns, &leaf, nodes);
-        let cuts: Vec<Cuts> =
-            tried.par_iter().map(|&j| cut(&columns[j], &sorted[j], &leaf, nodes, targets.view())).collect();
+        let cuts: Vec<Cuts> = tried
+            .par_iter()
+            .map(|&j| cut(&columns[j], &sorted[j], &leaf, nodes, targets.view(), room))
+            .collect();
         let mut best = 0;
         for (i, cut) in cuts.iter().enumerate() {
             if cut.gain > cuts[best].gain {
@@ -94,13 +99,21 @@ struct Cuts {
     threshold: Vec<f32>,
 }
 
-fn cut(column: &[f32], sorted: &[u32], leaf: &[u16], nodes: usize, targets: ArrayView2<'_, f32>) -> Cuts {
+/// `room` is the number of leaves below a child: where the values of a node can have a leaf each, they get it.
+fn cut(
+    column: &[f32],
+    sorted: &[u32],
+    leaf: &[u16],
+    nodes: usize,
+    targets: ArrayView2<'_, f32>,
+    room: usize,
+) -> Cuts {
     // The rows of each node, ascending in the column.
     let mut members: Vec<Vec<u32>> = vec![Vec::new(); nodes];
     for &row in sorted {
         members[usize::from(leaf[row as usize])].push(row);
     }
-    let median = column[sorted[sorted.len() / 2] as usize];
+    let median = between(column, sorted);
     let width = targets.ncols();
     let (mut total, mut left) = (vec![0.0_f64; width], vec![0.0_f64; width]);
     let mut cuts = Cuts { gain: 0.0, threshold: vec![median; nodes] };
@@ -116,13 +129,25 @@ fn cut(column: &[f32], sorted: &[u32], leaf: &[u16], nodes: usize, targets: Arra
             }
         }
         let n = members.len() as f64;
-        let mut best = total.iter().map(|t| t * t).sum::<f64>() / n;
+        let steps = |members: &[u32]| {
+            members.windows(2).filter(|pair| column[pair[0] as usize] < column[pair[1] as usize]).count()
+        };
+        let values = 1 + steps(members);
+        let enough = values <= room.saturating_mul(2);
+        let mut below = 0;
+        let whole = total.iter().map(|t| t * t).sum::<f64>() / n;
+        // A cut that must be made is made even if it gains nothing.
+        let mut best = if enough && values > room { f64::NEG_INFINITY } else { whole };
         for (i, pair) in members.windows(2).enumerate() {
             for (sum, &t) in left.iter_mut().zip(targets.row(pair[0] as usize)) {
                 *sum += f64::from(t);
             }
             let (low, high) = (column[pair[0] as usize], column[pair[1] as usize]);
             if low >= high {
+                continue;
+            }
+            below += 1;
+            if enough && (below > room || values - below > room) {
                 continue;
             }
             let (mut a, mut b) = (0.0, 0.0);
@@ -134,13 +159,36 @@ fn cut(column: &[f32], sorted: &[u32], leaf: &[u16], nodes: usize, targets: Arra
             let gain = a / seen + b / (n - seen);
             if gain > best {
                 best = gain;
-                let middle = low + (high - low) * 0.5;
-                cuts.threshold[node] = if middle > low { middle } else { high };
+                cuts.threshold[node] = cut_point(low, high);
             }
         }
-        cuts.gain += best;
+        cuts.gain += best.max(whole);
     }
     cuts
+}
+
+/// A threshold between two values, as near to the median as there is one; below all values where all are equal.
+///
+/// Never a value itself: the hardware rounds what it compares, and a value may then lie on either side.
+fn between(column: &[f32], sorted: &[u32]) -> f32 {
+    let value = |at: usize| column[sorted[at] as usize];
+    let middle = sorted.len() / 2;
+    let gap = |at: &usize| value(*at - 1) < value(*at);
+    let (below, above) = ((1..=middle).rev().find(gap), (middle + 1..sorted.len()).find(gap));
+    let at = match (below, above) {
+        (Some(below), Some(above)) => Some(if middle - below <= above - middle { below } else { above }),
+        (one, other) => one.or(other),
+    };
+    match at {
+        Some(at) => cut_point(value(at - 1), value(at)),
+        None => value(0) - value(0).abs() - 1.0,
+    }
+}
+
+/// A threshold that sends `low` left and `high` right.
+fn cut_point(low: f32, high: f32) -> f32 {
+    let middle = low + (high - low) * 0.5;
+    if middle > low { middle } else { high }
 }
 
 #[cfg(test)]
@@ -163,11 +211,29 @@ mod tests {
     }
 
     #[test]
-    fn nodes_without_choice_get_the_median() {
+    fn nodes_without_choice_get_the_middle() {
         let x = array![[1.0_f32], [1.0], [3.0], [3.0], [3.0]];
         let tree = tree(x.view(), x.view(), 3);
-        assert_eq!(tree.threshold, [2.0, 3.0, 3.0, 3.0, 3.0, 3.0, 3.0]);
+        assert_eq!(tree.threshold, [2.0; 7]);
         assert_eq!(tree.leaf, [0, 0, 7, 7, 7]);
+    }
+
+    #[test]
+    fn a_constant_is_no_threshold() {
+        let x = Array2::from_elem((9, 1), 4.0_f32);
+        let tree = tree(x.view(), x.view(), 2);
+        assert!(tree.threshold.iter().all(|&t| t < 3.0), "{:?}", tree.threshold);
+        assert_eq!(tree.leaf, [3; 9]);
+    }
+
+    #[test]
+    fn one_column_gets_a_leaf_for_every_value_if_there_are_enough() {
+        // Squares pull greedy cuts to the far end, where the targets differ most.
+        let x = Array2::from_shape_fn((160, 1), |(i, _)| (i % 16) as f32);
+        let targets = x.mapv(|v| v.powi(4));
+        let mut leaves: Vec<u16> = tree(x.view(), targets.view(), 4).leaf[..16].to_vec();
+        leaves.sort_unstable();
+        assert_eq!(leaves, (0..16).collect::<Vec<u16>>());
     }
 
     #[test]

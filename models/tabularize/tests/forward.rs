@@ -8,6 +8,7 @@ use common::{Sample, config, network, reference, zeros};
 use ndarray::{Array2, Axis, array};
 use tablewright_model::{
     Activation, AttentionActivation, Dense, InputConfig, LayerWeights, Network, NetworkConfig, Norm, Pool,
+    Positions,
 };
 use tablewright_tabularize::{Evaluator, Place};
 
@@ -23,7 +24,7 @@ fn by_hand() {
         config: NetworkConfig {
             history: 1,
             segments: 1,
-            positions: tablewright_model::Positions::Absolute,
+            positions: Positions::Absolute,
             pool: Pool::Last,
             dim: 4,
             layers: 1,
@@ -62,6 +63,7 @@ fn agrees_with_the_second_implementation() {
         NetworkConfig { pool: Pool::Mean, attention: AttentionActivation::Sigmoid, layers: 2, ..config() },
         NetworkConfig { pool: Pool::Last, activation: Activation::Relu, layers: 3, heads: 1, ..config() },
         NetworkConfig { layers: 2, history: 5, ..config() },
+        NetworkConfig { pool: Pool::Last, positions: Positions::Relative, history: 5, ..config() },
     ];
     for (seed, shape) in shapes.into_iter().enumerate() {
         let network = network(shape, seed as u64);

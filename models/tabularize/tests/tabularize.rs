@@ -10,7 +10,7 @@ use ndarray::{Array2, Axis};
 use proptest::prelude::*;
 use tablewright_model::{
     Activation, AttentionActivation, Encoder, EncoderKind, KernelSpec, Network, NetworkConfig, Pool,
-    TableModel,
+    Positions, TableModel,
 };
 use tablewright_tabularize::{Data, Error, Evaluator, Options, Place, Report, tabularize};
 
@@ -144,11 +144,14 @@ fn a_constant_trace_gives_a_sane_model() {
     let mut sample = Sample::new(&network, 1, 1);
     sample.windows.fill(7);
     for kind in [EncoderKind::Tree, EncoderKind::L2, EncoderKind::L1] {
-        let (model, report) = run(&network, sample.data(), &options(spec(kind, 128, 1)));
+        let fine = KernelSpec { bits: 16, ..spec(kind, 128, 1) };
+        let (model, report) = run(&network, sample.data(), &options(fine));
         model.check().unwrap();
         assert_eq!(report.kernels[0].used_codes, [1]);
         // The head's tables were fitted to that one window; those of the other kernels reproduce it.
-        assert!(report.kernels[..7].iter().all(|kernel| kernel.chosen.mse < 1e-4), "{kind:?}");
+        for kernel in &report.kernels[..7] {
+            assert!(kernel.chosen.mse < 1e-3, "{kind:?} {}: {}", kernel.kernel, kernel.chosen.mse);
+        }
     }
 }
 
@@ -227,17 +230,17 @@ proptest! {
     fn odd_shapes(
         (history, dim, heads, head_dim) in (1..8_usize, 4..25_usize, 1..4_usize, 3..9_usize),
         (hidden, half, layers) in (3..20_usize, 1..49_usize, 1..3_usize),
-        (pool, sigmoid, relu) in (0..3_usize, any::<bool>(), any::<bool>()),
+        (pool, sigmoid, relu) in (0..4_usize, any::<bool>(), any::<bool>()),
         (kind, levels, subspaces) in (0..3_usize, 1..5_u32, 1..4_usize),
         seed in any::<u64>(),
     ) {
         let config = NetworkConfig {
             history,
             segments: 5,
-            positions: tablewright_model::Positions::Absolute,
-            pool: [Pool::Cls, Pool::Last, Pool::Mean][pool],
+            positions: if pool == 3 { Positions::Relative } else { Positions::Absolute },
+            pool: [Pool::Cls, Pool::Last, Pool::Mean, Pool::Last][pool],
             dim,
-            layers,
+            layers: if pool == 3 { 1 } else { layers },
             heads,
             head_dim,
             hidden,
@@ -256,7 +259,7 @@ fn the_outside_scripts_shape() {
         let config = NetworkConfig {
             history: 7,
             segments: 5,
-            positions: tablewright_model::Positions::Absolute,
+            positions: Positions::Absolute,
             pool,
             dim: 24,
             layers: 1,

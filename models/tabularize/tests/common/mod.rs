@@ -6,6 +6,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use tablewright_model::{
     Activation, AttentionActivation, Dense, InputConfig, LayerWeights, Network, NetworkConfig, Norm, Pool,
+    Positions,
 };
 use tablewright_tabularize::Data;
 
@@ -13,7 +14,7 @@ pub fn config() -> NetworkConfig {
     NetworkConfig {
         history: 3,
         segments: 3,
-        positions: tablewright_model::Positions::Absolute,
+        positions: Positions::Absolute,
         pool: Pool::Cls,
         dim: 8,
         layers: 1,
@@ -61,7 +62,7 @@ pub fn network(config: NetworkConfig, seed: u64) -> Network {
         input: InputConfig::default(),
         embed,
         cls: (config.pool == Pool::Cls).then(|| matrix(1, dim, 1.0).row(0).to_owned()),
-        pos: matrix(config.tokens(), dim, 0.5),
+        pos: matrix(config.position_shape()[0], config.position_shape()[1], 0.5),
         layers,
         ln,
         head,
@@ -111,7 +112,9 @@ pub fn reference(network: &Network, window: &Array2<u8>) -> Vec<f64> {
             let segments: Vec<f64> = window.row(token - lead).iter().map(|&s| f64::from(s) / unit).collect();
             linear(&network.embed, &segments)
         };
-        add(&mut row, network.pos.row(token).iter().map(|&v| f64::from(v)));
+        if config.positions == Positions::Absolute {
+            add(&mut row, network.pos.row(token).iter().map(|&v| f64::from(v)));
+        }
         x.push(row);
     }
     let (heads, size) = (config.heads, config.head_dim);
@@ -127,7 +130,11 @@ pub fn reference(network: &Network, window: &Array2<u8>) -> Vec<f64> {
                 let scores: Vec<f64> = (0..x.len())
                     .map(|j| {
                         let dot: f64 = (0..size).map(|d| part(i, 0, head, d) * part(j, 1, head, d)).sum();
-                        dot / (size as f64).sqrt()
+                        let moved = match config.positions {
+                            Positions::Absolute => 0.0,
+                            Positions::Relative => f64::from(network.pos[[head, j]]),
+                        };
+                        dot / (size as f64).sqrt() + moved
                     })
                     .collect();
                 let weights: Vec<f64> = match config.attention {
