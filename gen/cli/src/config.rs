@@ -139,11 +139,11 @@ pub(crate) struct Distillation {
 
 impl Distillation {
     fn alpha() -> f64 {
-        0.5
+        0.25
     }
 
     fn temperature() -> f64 {
-        2.0
+        1.0
     }
 
     /// By a teacher, with the usual weights.
