@@ -27,7 +27,11 @@ impl DeviceKind {
         match self {
             Self::Cpu => Ok(Device::flex()),
             #[cfg(feature = "cuda")]
-            Self::Cuda => Ok(Device::cuda(0)),
+            Self::Cuda => {
+                // Asked for by a list: naming a GPU that is not there would end the program.
+                let gpus = Device::enumerate(burn::tensor::DeviceType::Cuda).into_vec();
+                gpus.into_iter().next().ok_or(Error::NoGpu)
+            }
             #[cfg(not(feature = "cuda"))]
             Self::Cuda => Err(Error::NoCuda),
         }

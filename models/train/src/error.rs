@@ -120,6 +120,9 @@ pub enum Error {
          --features cuda`, or train with --device cpu"
     )]
     NoCuda,
+    /// Nothing to compute on.
+    #[error("--device cuda: no NVIDIA GPU with a driver is found on this machine; train with --device cpu")]
+    NoGpu,
     /// A value that no training can work with.
     #[error("--{option} is {value}, allowed are {allowed}")]
     Option {

@@ -238,6 +238,64 @@ fn a_killed_training_goes_on_to_the_same_bytes() {
 }
 
 #[test]
+fn the_checkpoint_of_another_job_changes_nothing() {
+    let case = Case::new();
+    teacher(&case);
+    train(&case, "2", "other-teacher.safetensors", &["--config", "wide.json", "--seed", "9"]);
+    let split = Split { train: 0..400, valid: 400..600, test: 600..700 };
+    small(&case, "other.safetensors", &split, 2);
+    fs::write(case.path("other.json"), CONFIG.replace("softmax", "sigmoid")).unwrap();
+    let job = |checkpoint: bool, changes: &[(&str, &str)]| {
+        let mut options = vec![
+            ("--config", "config.json"),
+            ("--teacher", "teacher.safetensors"),
+            ("--epochs", "3"),
+            ("--alpha", "0.5"),
+        ];
+        for change in changes {
+            options.retain(|option| option.0 != change.0);
+            options.push(*change);
+        }
+        if checkpoint {
+            options.push(("--checkpoint", "c.checkpoint"));
+        }
+        let dataset = options.iter().find(|o| o.0 == "DATASET").map_or("data.safetensors", |o| o.1);
+        let mut args = vec![dataset, "-o", "n.safetensors"];
+        for (option, value) in options.iter().filter(|o| o.0 != "DATASET") {
+            args.extend([option, value]);
+        }
+        let output = case.run("2", &args);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        fs::read(case.path("n.safetensors")).unwrap()
+    };
+    for change in [
+        ("DATASET", "other.safetensors"),
+        ("--config", "other.json"),
+        ("--teacher", "other-teacher.safetensors"),
+        ("--alpha", "0.6"),
+        ("--temperature", "2"),
+        ("--batch", "100"),
+        ("--lr", "0.001"),
+        ("--weight-decay", "0.5"),
+        ("--seed", "2"),
+        ("--max-windows", "200"),
+    ] {
+        job(true, &[]);
+        assert!(job(true, &[change]) == job(false, &[change]), "{change:?}");
+    }
+    // Names are no part of a job: the checkpoint serves, and the network has its own name.
+    let named = |checkpoint| {
+        job(checkpoint, &[("--name", "other")]);
+        load_network(&case.path("n.safetensors")).unwrap()
+    };
+    job(true, &[]);
+    let before = fs::metadata(case.path("c.checkpoint")).unwrap().modified().unwrap();
+    let found = named(true);
+    assert_eq!(fs::metadata(case.path("c.checkpoint")).unwrap().modified().unwrap(), before);
+    assert_eq!(found, named(false));
+}
+
+#[test]
 fn damaged_and_foreign_checkpoints() {
     let case = Case::new();
     let mut all = String::new();
