@@ -40,3 +40,33 @@ impl Adam {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_are_those_of_the_paper() {
+        let (rate, decay) = (0.1f64, 0.5f64);
+        let mut weights = [1.0f32, -2.0];
+        let mut adam = Adam::new(2);
+        let (mut expected, mut first, mut second) = ([1.0f64, -2.0], [0.0f64; 2], [0.0f64; 2]);
+        for step in 1..=4 {
+            let gradient = [0.3 * f64::from(step), -1.0 / f64::from(step)];
+            for i in 0..2 {
+                first[i] = 0.9 * first[i] + 0.1 * gradient[i];
+                second[i] = 0.999 * second[i] + 0.001 * gradient[i].powi(2);
+                let (mean, square) =
+                    (first[i] / (1.0 - 0.9f64.powi(step)), second[i] / (1.0 - 0.999f64.powi(step)));
+                expected[i] -= rate * (mean / (square.sqrt() + 1e-8) + decay * expected[i]);
+            }
+            adam.step(&mut weights, &gradient.map(|g| g as f32), rate, decay as f32);
+            for (found, expected) in weights.iter().zip(expected) {
+                assert!(
+                    (f64::from(*found) - expected).abs() < 1e-5,
+                    "{found} for {expected} after step {step}"
+                );
+            }
+        }
+    }
+}

@@ -156,3 +156,31 @@ pub(crate) fn entropy(probability: f64) -> f64 {
     let part = |p: f64| if p > 0.0 { -p * p.ln() } else { 0.0 };
     part(probability) + part(1.0 - probability)
 }
+
+#[cfg(test)]
+mod tests {
+    // Exact by construction.
+    #![allow(clippy::float_cmp)]
+
+    use ndarray::array;
+
+    use super::*;
+
+    #[test]
+    fn no_logit_overflows() {
+        // Right, right, wrong, wrong: a wrong certainty costs its logit.
+        let slope = hard(&[1e4, -1e4, 3e38, -50.0], 4, array![[0b1001u8]].view());
+        assert!((slope.loss / (f64::from(3e38f32) + 50.0) - 1.0).abs() < 1e-9, "{}", slope.loss);
+        assert_eq!(slope.gradient, [0.0, 0.0, 1.0, -1.0]);
+        // As many outputs as a product of logarithms takes, all undecided.
+        let slope = hard(&[0.0; 256], 256, Array2::zeros((1, 32)).view());
+        assert!((slope.loss - 256.0 * std::f64::consts::LN_2).abs() < 1e-9);
+        assert_eq!(slope.gradient, [0.5; 256]);
+    }
+
+    #[test]
+    fn entropy_of_the_extremes() {
+        assert_eq!([entropy(0.0), entropy(1.0)], [0.0, 0.0]);
+        assert!((entropy(0.5) - std::f64::consts::LN_2).abs() < 1e-12);
+    }
+}

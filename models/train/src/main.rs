@@ -11,12 +11,12 @@ use tablewright_train::{DeviceKind, Distillation, Epoch, Error, Job, Settings};
 /// Trains the float attention network that a table model is made from.
 ///
 /// Reads a dataset file (windows and labels with their split in train, validation and test part), trains on its train
-/// part, and writes the weights of the epoch with the best micro-F1 on the validation part (of nearly equal ones, the
-/// lowest loss). The test part is not looked at. The same input, options and seed give the same file, whatever the number of threads.
+/// part, and writes the weights (averaged over the last steps) of the epoch with the best micro-F1 on the validation part
+/// (of nearly equal ones, the lowest loss). The test part is not looked at. The same input, options and seed give the same file, whatever the number of threads.
 #[derive(Debug, Parser)]
 #[command(
     version,
-    after_help = "Exit status: 0 trained and written; 2 the input or the call is wrong.\n\
+    after_help = "Exit status: 0 trained and written; 2 the input or the call is wrong, or a file cannot be written.\n\
     RAYON_NUM_THREADS limits the number of threads."
 )]
 struct Args {
@@ -56,7 +56,7 @@ struct Args {
     #[arg(long, value_name = "NETWORK")]
     teacher: Option<PathBuf>,
     /// Weight of the labels in the loss, 0 to 1; the teacher has the rest
-    #[arg(long, default_value_t = 0.5, requires = "teacher")]
+    #[arg(long, default_value_t = 0.25, requires = "teacher")]
     alpha: f32,
     /// Temperature of both networks' probabilities in the teacher's part of the loss
     #[arg(long, default_value_t = 1.0, requires = "teacher", value_name = "T")]

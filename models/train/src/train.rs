@@ -276,6 +276,9 @@ fn validate(engine: &Engine<'_>, weights: &[f32], data: &TrainingData) -> Result
 
 #[cfg(test)]
 mod tests {
+    // Exact by construction.
+    #![allow(clippy::float_cmp)]
+
     use super::*;
 
     #[test]
@@ -287,6 +290,17 @@ mod tests {
         assert!((rates[0] - 0.04).abs() < 1e-9 && (rates[999] - 0.02).abs() < 1e-9);
         // A training of one step.
         assert!(learning_rate(2.0, 0, 1) > 0.0);
+    }
+
+    #[test]
+    fn the_average_forgets_where_it_began() {
+        // Of a constant from the first step on; of a rise, it stays behind by what it keeps.
+        let average = |weight: &dyn Fn(usize) -> f32, steps| {
+            (1..=steps).fold(100.0, |average, step| average + (1.0 - kept(step)) * (weight(step) - average))
+        };
+        assert_eq!(average(&|_| 7.0, 1), 7.0);
+        let behind = 20_000.0 - average(&|step| step as f32, 20_000);
+        assert!((behind - 499.0).abs() < 1.0, "{behind}");
     }
 
     #[test]
