@@ -242,8 +242,14 @@ fn the_checkpoint_of_another_job_changes_nothing() {
     let case = Case::new();
     teacher(&case);
     train(&case, "2", "other-teacher.safetensors", &["--config", "wide.json", "--seed", "9"]);
-    let split = Split { train: 0..400, valid: 400..600, test: 600..700 };
-    small(&case, "other.safetensors", &split, 2);
+    // As many windows with other labels, and other windows for training.
+    small(&case, "other-labels.safetensors", &Split { train: 0..520, valid: 520..600, test: 600..700 }, 2);
+    small(
+        &case,
+        "other-split.safetensors",
+        &Split { train: 0..400, valid: 520..600, test: 600..700 },
+        0b1010_1010,
+    );
     fs::write(case.path("other.json"), CONFIG.replace("softmax", "sigmoid")).unwrap();
     let job = |checkpoint: bool, changes: &[(&str, &str)]| {
         let mut options = vec![
@@ -269,7 +275,8 @@ fn the_checkpoint_of_another_job_changes_nothing() {
         fs::read(case.path("n.safetensors")).unwrap()
     };
     for change in [
-        ("DATASET", "other.safetensors"),
+        ("DATASET", "other-labels.safetensors"),
+        ("DATASET", "other-split.safetensors"),
         ("--config", "other.json"),
         ("--teacher", "other-teacher.safetensors"),
         ("--alpha", "0.6"),
