@@ -5,7 +5,7 @@ VENV    := .venv
 PYTHON  := $(VENV)/bin/python
 TW      := target/release/tablewright
 # The demo's model and the trace it was trained on.
-MODEL   ?= models/zoo/mcfns-dart-s.safetensors
+MODEL   ?= models/zoo/mcfns-stream-s.safetensors
 TRACE   ?= models/traces/mcfns.champsimtrace.xz
 BUILD   ?= build/demo
 # What the zoo is trained on.

@@ -36,7 +36,7 @@ pub(crate) struct Args {
     #[arg(short, long, value_name = "NETWORK", required_unless_present = "print_config")]
     pub(crate) output: Option<PathBuf>,
     /// Student and training: dart-s, dart, dart-l, stream-s, stream, or a TOML file
-    #[arg(long, value_name = "NAME|FILE.toml", default_value = "dart")]
+    #[arg(long, value_name = "NAME|FILE.toml", default_value = "stream")]
     pub(crate) config: String,
     #[command(flatten)]
     pub(crate) teaching: TeachingArgs,

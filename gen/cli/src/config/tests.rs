@@ -101,8 +101,8 @@ fn messages_name_file_line_field_and_remedy() {
         ("lr = 0.003", "lr = 3.0"),
         ("epochs = 20", "epochs = 0"),
         ("[network]", "[network"),
-        ("alpha = 0.5", "alpha = 1.5"),
-        ("temperature = 2.0", "temperature = 0.0"),
+        ("alpha = 0.25", "alpha = 1.5"),
+        ("temperature = 1.0", "temperature = 0.0"),
         ("teacher = \"cpu\"", ""),
         ("# page_bits = 12", "page_bits = 6"),
     ];
