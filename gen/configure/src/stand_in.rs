@@ -4,7 +4,7 @@
 //! sum, hence of the thresholds behind it; whether a residual sum must drop a fraction bit, which costs a cycle; whether
 //! a bias fits into the entries, which may save one. The stand-in is on the careful side in each: every residual sum
 //! grows by a bit and drops one, every bias stands apart, the subspaces of a table differ in scale. The trained models of
-//! this repository take the same table bits, as many cycles or up to six fewer for each layer, and storage within 0.5 %
+//! this repository take the same table bits, as many cycles, up to six fewer for each layer or one more, and storage within 0.5 %
 //! (`tests/stand_in.rs` holds the shipped ones to that).
 
 use std::collections::BTreeMap;
