@@ -1,7 +1,7 @@
 //! The candidates for one kernel: every way to learn its encoders, times every way to fill its tables.
 
 use ndarray::{Array2, ArrayView2, Axis, concatenate, s};
-use rand::SeedableRng;
+use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use tablewright_model::{
     Dense, Encoder, EncoderKind, KernelSpec, Linear, Metric, Pair, Qkv, Table, subspace,
@@ -16,11 +16,14 @@ use crate::math::sigmoid;
 use crate::pairs;
 use crate::refit::{means, products, ridge};
 use crate::rows::{map_rows, sample};
-use crate::shape::{Shape, metric};
+use crate::shape::{Shape, metric, root};
 use crate::tree::tree;
 
 /// Rows that the tables of a linear kernel are fitted to, at most: with K = 1024 still 64 for each entry.
 const FITTED: usize = 1 << 16;
+
+/// Noise on the values that trees are learned from, in standard deviations of their feature.
+const JITTER: f32 = 0.01;
 
 /// A learned kernel, how it was learned, and how many codes of each encoder and subspace occur.
 pub(crate) struct Learned {
@@ -37,6 +40,8 @@ pub(crate) struct Plan {
     pub(crate) samples: usize,
     /// Differs from kernel to kernel.
     pub(crate) seed: u64,
+    /// Bits of an input that is an unsigned fraction: the window's segments.
+    pub(crate) fraction: Option<u32>,
     /// Whether the hardware has a place for the bias beside the table, so that it need not share the table's range.
     pub(crate) apart: bool,
 }
@@ -67,6 +72,7 @@ impl Plan {
     fn tree(&self, x: ArrayView2<'_, f32>, mut shape: Shape) -> Encoder {
         let subspaces = self.spec.subspaces;
         let levels = self.spec.code_bits() as usize;
+        let x = &self.jittered(x);
         let mut split = Array2::zeros((subspaces, levels));
         let mut threshold = Array2::zeros((subspaces, self.spec.prototypes - 1));
         for c in 0..subspaces {
@@ -81,6 +87,39 @@ impl Plan {
             shape.explain(&learned.leaf);
         }
         Encoder::Tree { split, threshold }
+    }
+
+    /// `x` with a little noise, so that a threshold keeps away from values that many rows share, as those of a cls token:
+    /// the hardware rounds, and they would all change sides together. The segments of the window are never rounded.
+    fn jittered(&self, x: ArrayView2<'_, f32>) -> Array2<f32> {
+        let mut x = x.to_owned();
+        if self.fraction.is_none() {
+            let mut rng = ChaCha8Rng::seed_from_u64(self.seed.wrapping_add(5000));
+            for mut column in x.columns_mut() {
+                let reach = JITTER * column.std(0.0);
+                for v in &mut column {
+                    *v += reach * rng.random_range(-1.0_f32..1.0);
+                }
+            }
+        }
+        x
+    }
+
+    /// A tree with a leaf for every value of every feature, and those values as prototypes; there is one if each
+    /// subspace has one feature, a fraction of few enough bits. Values that were never seen are as exact as the others.
+    fn every_value(&self, features: usize) -> Option<(Encoder, Array2<f32>)> {
+        let KernelSpec { prototypes: k, subspaces, .. } = self.spec;
+        self.fraction.filter(|&bits| features == subspaces && k >= 1 << bits)?;
+        let levels = self.spec.code_bits() as usize;
+        let split = Array2::from_shape_fn((subspaces, levels), |(c, _)| c as u32);
+        let threshold = Array2::from_shape_fn((subspaces, k - 1), |(_, heap)| {
+            let level = (heap + 1).ilog2();
+            let node = heap + 1 - (1 << level);
+            // Halfway below the first value that goes right: the hardware compares exactly, rounding or not.
+            (2 * node + 1) as f32 / (2_u32 << level) as f32 - 0.5 / k as f32
+        });
+        let prototypes = Array2::from_shape_fn((k, features), |(code, _)| code as f32 / k as f32);
+        Some((Encoder::Tree { split, threshold }, prototypes))
     }
 
     fn encode(&self, encoder: &Encoder, x: ArrayView2<'_, f32>) -> Array2<u16> {
@@ -111,25 +150,35 @@ pub(crate) struct Part<'a> {
     pub(crate) wanted: &'a Array2<f32>,
 }
 
-/// Candidates for tables behind one encoder: each as the tables in the order of `parts`.
+/// Candidates for tables behind one encoder: each as the tables in the order of `parts`. `attention` are further weights
+/// over the same features, towards whose outputs a tree may be split; see [`attention`].
 pub(crate) fn linear(
     plan: &Plan,
     x: ArrayView2<'_, f32>,
     parts: &[Part<'_>],
+    attention: Option<&Array2<f32>>,
     build: impl Fn(Encoder, Vec<Table>) -> Step,
 ) -> Vec<Learned> {
     let drawn = sample(x.nrows(), plan.samples, plan.seed);
     let few = x.select(Axis(0), &drawn);
-    let encoders = if let Some(metric) = plan.metric() {
+    let every = plan.every_value(x.ncols()).filter(|_| plan.metric().is_none());
+    let encoders = if let Some((encoder, _)) = &every {
+        vec![("every value, ", encoder.clone())]
+    } else if let Some(metric) = plan.metric() {
         vec![("", plan.nearest(few.view(), metric))]
     } else {
-        shapes(parts, &drawn).into_iter().map(|(name, shape)| (name, plan.tree(few.view(), shape))).collect()
+        (shapes(parts, attention, &drawn).into_iter())
+            .map(|(name, shape)| (name, plan.tree(few.view(), shape)))
+            .collect()
     };
     let mut learned = Vec::new();
     for (name, encoder) in encoders {
         let codes = plan.encode(&encoder, x);
         let used = plan.used(&codes);
-        let prototypes = plan.prototypes(&encoder, x, &codes);
+        let prototypes = match &every {
+            Some((_, prototypes)) => prototypes.clone(),
+            None => plan.prototypes(&encoder, x, &codes),
+        };
         let product: Vec<Table> = (parts.iter())
             .map(|part| Table {
                 entries: products(part.dense, prototypes.view(), plan.spec.subspaces),
@@ -154,12 +203,21 @@ pub(crate) fn linear(
 }
 
 /// What the trees of a linear kernel may minimise, the targets those of the rows `drawn`.
-fn shapes(parts: &[Part<'_>], drawn: &[usize]) -> Vec<(&'static str, Shape)> {
+fn shapes(
+    parts: &[Part<'_>],
+    attention: Option<&Array2<f32>>,
+    drawn: &[usize],
+) -> Vec<(&'static str, Shape)> {
     let mut shapes = vec![("input splits, ", Shape::Input)];
-    let weights: Vec<_> = (parts.iter()).map(|part| part.dense.weight.view()).collect();
+    // What is computed of few rows only is no reason to keep the others apart.
+    let weights: Vec<_> =
+        parts.iter().filter(|part| part.rows.is_none()).map(|part| part.dense.weight.view()).collect();
     // Parts of one encoder have the same features, so they stack.
     if let Ok(weight) = concatenate(Axis(0), &weights) {
         shapes.push(("output splits, ", Shape::Metric(metric(weight.view()))));
+    }
+    if let Some(weight) = attention {
+        shapes.push(("attention splits, ", Shape::Metric(metric(weight.view()))));
     }
     let whole: Vec<_> = (parts.iter())
         .filter(|part| part.rows.is_none())
@@ -170,6 +228,39 @@ fn shapes(parts: &[Part<'_>], drawn: &[usize]) -> Vec<(&'static str, Shape)> {
         shapes.push(("target splits, ", Shape::residual(&wanted)));
     }
     shapes
+}
+
+/// Weights whose outputs are what the attention makes of keys and values: products of a key with the directions in which
+/// the queries `[rows, heads·size]` lie, and the values. The two halves are scaled to the same variance, that of `x̂`
+/// being 1.
+pub(crate) fn attention(
+    queries: ArrayView2<'_, f32>,
+    key: ArrayView2<'_, f32>,
+    value: ArrayView2<'_, f32>,
+    heads: usize,
+) -> Array2<f32> {
+    let size = queries.ncols() / heads;
+    let seen: Vec<Array2<f32>> = (0..heads)
+        .map(|head| {
+            let own = s![.., head * size..(head + 1) * size];
+            // |Lᵀ·k|² = kᵀ·(mean of q·qᵀ)·k
+            let directions = root(metric(queries.slice(own)).view());
+            directions.t().dot(&key.slice(s![head * size..(head + 1) * size, ..]))
+        })
+        .collect();
+    let part = |weight: ArrayView2<'_, f32>| {
+        let size = weight.iter().map(|w| w * w).sum::<f32>().sqrt();
+        if size > 0.0 { &weight / size } else { weight.to_owned() }
+    };
+    let mut stacked = Array2::zeros((queries.ncols() + value.nrows(), key.ncols()));
+    let (mut scores, mut values) = stacked.view_mut().split_at(Axis(0), queries.ncols());
+    for (head, seen) in seen.iter().enumerate() {
+        scores.slice_mut(s![head * size..(head + 1) * size, ..]).assign(seen);
+    }
+    let whole = part(scores.view());
+    scores.assign(&whole);
+    values.assign(&part(value));
+    stacked
 }
 
 /// The table after ridge regression on at most [`FITTED`] of the rows.

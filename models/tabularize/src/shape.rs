@@ -68,21 +68,23 @@ pub(crate) fn metric(x: ArrayView2<'_, f32>) -> Array2<f64> {
     x.t().dot(&x).mapv(f64::from) / x.nrows().max(1) as f64
 }
 
-/// Lower triangular L with L·Lᵀ = `gram` + a little on the diagonal, so |x·L|² = x·gram·xᵀ.
-fn root(gram: ArrayView2<'_, f64>) -> Array2<f32> {
+/// Lower triangular L with L·Lᵀ = `gram`, so |x·L|² = x·gram·xᵀ.
+///
+/// Gram matrices are often singular (few weights, or a constant operand). A column whose pivot is nothing but rounding
+/// is zero: divided by that pivot, rounding would grow from column to column until it is all there is.
+pub(crate) fn root(gram: ArrayView2<'_, f64>) -> Array2<f32> {
     let n = gram.nrows();
-    let trace: f64 = gram.diag().sum();
-    let little = (trace / n as f64) * 1e-6 + 1e-12;
+    let nothing = gram.diag().iter().fold(0.0_f64, |most, &v| most.max(v)) * 1e-5;
     let mut l = Array2::<f64>::zeros((n, n));
-    for i in 0..n {
-        for j in 0..=i {
-            let dot: f64 = (0..j).map(|k| l[[i, k]] * l[[j, k]]).sum();
-            l[[i, j]] = if i == j {
-                // Rounding may take what a semidefinite matrix has left below zero.
-                (gram[[i, i]] + little - dot).max(little * 1e-3).sqrt()
-            } else {
-                (gram[[i, j]] - dot) / l[[j, j]]
-            };
+    for j in 0..n {
+        let dot = |l: &Array2<f64>, i: usize| (0..j).map(|k| l[[i, k]] * l[[j, k]]).sum::<f64>();
+        let pivot = gram[[j, j]] - dot(&l, j);
+        if pivot <= nothing {
+            continue;
+        }
+        let pivot = pivot.sqrt();
+        for i in j..n {
+            l[[i, j]] = (gram[[i, j]] - dot(&l, i)) / pivot;
         }
     }
     l.mapv(|v| v as f32)
@@ -140,6 +142,19 @@ mod tests {
         let y = x.dot(&root(gram.view()));
         // 4 − 8 + 12 = 8.
         assert!((y.dot(&y.t())[[0, 0]] - 8.0).abs() < 1e-3);
+    }
+
+    #[test]
+    fn a_singular_gram_matrix_has_a_root_too() {
+        // Rank 2 of 16.
+        let rows = Array2::from_shape_fn((2, 16), |(i, j)| ((i * 16 + j) as f32 * 0.7).sin() * 9.0);
+        let x = Array2::from_shape_fn((50, 16), |(i, j)| ((i * 16 + j) as f32 * 0.37).cos());
+        let through = x.dot(&root(metric(rows.view()).view()));
+        let exact = x.dot(&rows.t());
+        for (through, exact) in through.rows().into_iter().zip(exact.rows()) {
+            let (found, wanted) = (through.dot(&through), exact.dot(&exact) / 2.0);
+            assert!((found - wanted).abs() < 1e-2 * wanted.max(1.0), "{found} {wanted}");
+        }
     }
 
     #[test]

@@ -69,6 +69,7 @@ pub fn tabularize(
             spec: options.spec_of(&name),
             samples: options.encoder_samples,
             seed: options.seed.wrapping_mul(1_000_003).wrapping_add(100_000 * i as u64),
+            fraction: (place == Place::Embed).then_some(network.input.segment_bits),
             apart: place == Place::Embed && network.config.positions == Positions::Absolute,
         };
         kernels.push(search.step(place, &plan));
@@ -190,7 +191,7 @@ impl Search {
         match exact {
             Step::Linear(LinearStep::Dense(dense)) => {
                 let part = Part { dense: &dense, rows: None, wanted: &wanted.outputs[0] };
-                learn::linear(plan, x, &[part], learn::one_table(plan.spec))
+                learn::linear(plan, x, &[part], None, learn::one_table(plan.spec))
             }
             Step::Qkv(QkvStep::Dense(dense)) => {
                 let rows = &given.queries;
@@ -201,7 +202,14 @@ impl Search {
                         wanted,
                     })
                     .collect();
-                learn::linear(plan, x, &parts, learn::three_tables(plan.spec))
+                let [_, key, value] = &*dense;
+                let seen = learn::attention(
+                    wanted.outputs[0].view(),
+                    key.weight.view(),
+                    value.weight.view(),
+                    self.exact.config.heads,
+                );
+                learn::linear(plan, x, &parts, Some(&seen), learn::three_tables(plan.spec))
             }
             Step::Pair(PairStep::Product { scale, sigmoid }) => learn::pair(
                 plan,
