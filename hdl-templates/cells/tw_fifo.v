@@ -1,7 +1,8 @@
 // A first-in first-out queue of Depth words.
 //
 // Contract: `in_valid` is never raised when Depth words are inside (the window stage admits no more than Depth windows).
-// A word is at the output in the cycle after it was written. `taken` pulses when the consumer takes a word.
+// A word is at the output in the cycle after it was written. `taken` pulses when the consumer takes a word. In reset nothing
+// is offered.
 module tw_fifo #(
     parameter Width = 8,
     parameter Depth = 2
@@ -28,7 +29,7 @@ module tw_fifo #(
   reg [IndexWidth-1:0] read_index;
   reg [CountWidth-1:0] count;
 
-  assign out_valid = count != {CountWidth{1'b0}};
+  assign out_valid = rst_n && (count != {CountWidth{1'b0}});
   assign out_data  = mem[read_index];
   assign taken     = out_valid && out_ready;
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use tablewright_design::{Design, lower, passes};
-use tablewright_emit::{BuildDir, Manifest, check_model, read_manifest};
+use tablewright_emit::{BuildDir, Manifest, changed_files, check_model, read_manifest};
 use tablewright_model::{TableModel, load_model};
 use tablewright_plan::Plan;
 
@@ -17,6 +17,8 @@ pub(crate) struct Built {
     pub(crate) model: TableModel,
     pub(crate) design: Design,
     pub(crate) plan: Plan,
+    /// Files that are not as `build` wrote them: somebody may want that, but should know.
+    pub(crate) changed_files: Vec<String>,
 }
 
 impl Built {
@@ -36,8 +38,18 @@ impl Built {
         if (plan.latency, plan.interval) != (manifest.latency_cycles, manifest.interval_cycles) {
             return Err(Failure::OtherVersion { path: path.into() });
         }
-        Ok(Self { dir, manifest, model, design, plan })
+        let changed_files = changed_files(&dir, &manifest);
+        Ok(Self { changed_files, dir, manifest, model, design, plan })
     }
+}
+
+/// A line for people about [`Built::changed_files`], if there are any.
+pub(crate) fn changed_row(files: &[String]) -> Option<(&'static str, String)> {
+    const SHOWN: usize = 3;
+    let more = files.len().checked_sub(SHOWN).filter(|&more| more > 0);
+    let more = more.map_or_else(String::new, |more| format!(" and {more} more"));
+    let shown = files.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+    (!files.is_empty()).then(|| ("changed", format!("not as they were built: {shown}{more}")))
 }
 
 /// A model's design as hardware is made from it, with the passes or as lowered, and the names of those that were run.

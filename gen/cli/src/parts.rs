@@ -20,15 +20,12 @@ pub(crate) struct Parts {
 pub(crate) struct Labels<'a> {
     pub(crate) network: &'a NetworkConfig,
     pub(crate) input: &'a InputConfig,
-    /// Only deltas inside a page of 2^`page_bits` bytes, instead of what the input says.
-    pub(crate) page_bits: Option<u32>,
 }
 
 impl Labels<'_> {
     /// All labelled windows of a trace and their split by time.
     pub(crate) fn split(&self, trace: &Trace) -> Result<(Dataset, Split), Error> {
-        let options = DatasetOptions { page_bits: self.page_bits, ..DatasetOptions::default() };
-        let dataset = Dataset::from_trace_with(trace, self.network, self.input, &options)?;
+        let dataset = Dataset::from_trace_with(trace, self.network, self.input, &DatasetOptions::default())?;
         let split = Split::by_time(&dataset, self.input.lookahead, Fractions::default())?;
         Ok((dataset, split))
     }

@@ -24,15 +24,6 @@ pub(crate) struct Replayed {
     pub(crate) baselines: Vec<(String, Report)>,
 }
 
-/// Which accesses of a trace are replayed, and how they are labelled.
-#[derive(Debug, Clone)]
-pub(crate) struct Scope {
-    /// Indices into the trace.
-    pub(crate) accesses: Range<usize>,
-    /// Label only deltas inside a page of 2^`page_bits` bytes.
-    pub(crate) page_bits: Option<u32>,
-}
-
 /// A prefetcher that needs no model.
 enum Simple {
     NextLine(NextLine),
@@ -55,21 +46,21 @@ struct Contestant {
     evaluation: Evaluation,
 }
 
-/// Runs a design over a trace. `issued` gets instruction id and block addresses of every access that issues prefetches;
+/// Runs a design over the accesses `range` of a trace. `issued` gets instruction id and block addresses of every access that issues prefetches;
 /// `progress` hears of every access done.
 ///
 /// An access without a full history is demanded but predicts nothing.
 pub(crate) fn replay(
     design: &Design,
     trace: &Trace,
-    scope: &Scope,
+    range: Range<usize>,
     mut issued: impl FnMut(u64, &[u64]) -> Result<(), Failure>,
     mut progress: impl FnMut(usize),
 ) -> Result<Replayed, Failure> {
     let (network, input) = (&design.network, &design.input);
-    let (range, outputs) = (scope.accesses.clone(), network.outputs);
+    let outputs = network.outputs;
     let blocks: Vec<u64> = trace.accesses.iter().map(|access| access.address >> input.block_bits).collect();
-    let labeller = Labeller::new(outputs, input, scope.page_bits);
+    let labeller = Labeller::new(outputs, input, None);
     let tokens = Tokens::of(trace, design);
     let mut pool = GoldenPool::new(design);
     let mut issuer = Issuer::new(input, outputs);

@@ -26,8 +26,7 @@ pub(crate) struct Stages {
     pub(crate) dataset: PathBuf,
     /// What a trainer is told. Removed at the end.
     pub(crate) config: PathBuf,
-    lock: PathBuf,
-    /// Locked as long as it is open; the system unlocks it when this program dies.
+    /// The folder, locked as long as it is open; the system unlocks it when this program dies.
     _held: File,
 }
 
@@ -59,20 +58,31 @@ impl Stages {
         result.with_file_name(format!("{stem}.stages"))
     }
 
+    /// Refuses an input from the folder itself: a stage of other choices is forgotten, and would be lost with it.
+    pub(crate) fn check_input(result: &Path, input: &Path) -> Result<(), Failure> {
+        let parent = input.canonicalize().ok().and_then(|path| path.parent().map(Path::to_owned));
+        let folder = Self::folder(result).canonicalize().ok();
+        if folder.is_some() && parent == folder {
+            let problem = "its --teacher is kept in the stages of that very file, which this call would replace; copy \
+                           the teacher elsewhere first";
+            return Err(Failure::Place { path: result.into(), problem });
+        }
+        Ok(())
+    }
+
     /// Makes the folder, or takes the one that is there; `fresh` forgets what it holds.
     pub(crate) fn open(result: &Path, fresh: bool) -> Result<Self, Failure> {
         let folder = Self::folder(result);
         let fail = |reason| Failure::Write { path: folder.clone(), reason };
         fs::create_dir_all(&folder).map_err(fail)?;
-        let lock = folder.join("lock");
-        let held = File::create(&lock).map_err(fail)?;
+        let held = File::open(&folder).map_err(fail)?;
         match held.try_lock() {
             Err(TryLockError::WouldBlock) => return Err(Failure::Busy { folder }),
             // A file system without locks: whoever starts two commands at once there has to know.
             Ok(()) | Err(TryLockError::Error(_)) => {}
         }
         let [dataset, config] = ["dataset.safetensors", "config.json"].map(|file| folder.join(file));
-        let stages = Self { folder, dataset, config, lock, _held: held };
+        let stages = Self { folder, dataset, config, _held: held };
         stages.sweep();
         if fresh {
             for name in NAMES {
@@ -110,7 +120,7 @@ impl Stages {
 
 impl Drop for Stages {
     fn drop(&mut self) {
-        for file in [&self.dataset, &self.config, &self.lock] {
+        for file in [&self.dataset, &self.config] {
             let _ = fs::remove_file(file);
         }
         for name in NAMES {

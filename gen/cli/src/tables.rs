@@ -98,7 +98,7 @@ pub(crate) fn make(network: &Network, parts: &Parts, options: &Options, ui: &Ui)
         let bar = &bar;
         move |done: usize| bar.at((before + done) as u64)
     };
-    let floats = Evaluator::of_model(&model)?;
+    let floats = Evaluator::of_model(&model)?.with_hardware_units(model.activation_bits);
     let f1_float = F1 {
         valid: report.f1_float_tables,
         test: f1_of_floats(&floats, &parts.test, model.threshold, at(0)),

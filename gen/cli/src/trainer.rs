@@ -118,7 +118,7 @@ impl Trainer {
             .arg(job.output)
             .arg("--config")
             .arg(job.config)
-            .args(["--name", job.name, "--format", "json"])
+            .args(["--name", job.name, "--format", "json", "--leashed"])
             .args(["--epochs", &epochs.to_string(), "--batch", &batch.to_string(), "--lr", &lr.to_string()])
             .args(["--weight-decay", &weight_decay.to_string(), "--patience", &patience.to_string()])
             .args(["--seed", &job.seed.to_string(), "--device", job.device.word()]);
@@ -130,11 +130,13 @@ impl Trainer {
             command.args(["--alpha", &alpha.to_string(), "--temperature", &temperature.to_string()]);
         }
         let mut child = command
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .map_err(start)?;
+        // Open as long as this program lives: a trainer that trains on alone would be in the next one's way.
+        let leash = child.stdin.take();
         // Read beside, so that a trainer with much to complain about does not wait for this program.
         let complaint = child.stderr.take().map(|mut stderr| {
             thread::spawn(move || {
@@ -158,6 +160,7 @@ impl Trainer {
             }
         }
         let status = child.wait().map_err(start)?;
+        drop(leash);
         let complaint = complaint.and_then(|thread| thread.join().ok()).unwrap_or_default();
         if !status.success() {
             let reason = match complaint.strip_prefix("error: ").unwrap_or(&complaint) {

@@ -40,16 +40,23 @@ pub(crate) struct TrainingArgs {
 /// Labels of an input inside the pages that the command line asks for, if it does.
 pub(crate) fn override_page_bits(input: &mut InputConfig, asked: Option<u32>) -> Result<(), Failure> {
     if let Some(bits) = asked {
-        check_page_bits(bits, input)?;
+        // A page must hold more than one block.
+        let block_bits = input.block_bits;
+        if bits <= block_bits {
+            return Err(Failure::PageBits { bits, block_bits });
+        }
         input.page_bits = Some(bits);
     }
     Ok(())
 }
 
-/// A page must hold more than one block.
-pub(crate) fn check_page_bits(bits: u32, input: &InputConfig) -> Result<(), Failure> {
-    let block_bits = input.block_bits;
-    if bits > block_bits { Ok(()) } else { Err(Failure::PageBits { bits, block_bits }) }
+/// Says so if a trace has physical addresses and labels go beyond a page.
+pub(crate) fn warn_of_pages(path: &Path, trace: &Trace, input: &InputConfig, ui: &Ui) {
+    if input.page_bits.is_none()
+        && let Some(warning) = trace.info.warning
+    {
+        ui.warn(format_args!("{}: {warning} (--page-bits 12)", path.display()));
+    }
 }
 
 /// A width that table entries may have.
@@ -69,7 +76,7 @@ pub(crate) fn override_bits(tables: &mut Options, asked: Option<u32>) {
 /// A trace, and the network whose windows are cut from it.
 #[derive(Debug)]
 pub(crate) struct Windows<'a> {
-    trace: Trace,
+    pub(crate) trace: Trace,
     network: &'a NetworkConfig,
     input: &'a InputConfig,
 }
@@ -83,17 +90,13 @@ impl<'a> Windows<'a> {
         ui: &Ui,
     ) -> Result<Self, Failure> {
         let trace = subject::trace(path, ui)?;
-        if input.page_bits.is_none()
-            && let Some(warning) = trace.info.warning
-        {
-            ui.warn(format_args!("{}: {warning} (--page-bits 12)", path.display()));
-        }
+        warn_of_pages(path, &trace, input, ui);
         Ok(Self { trace, network, input })
     }
 
     /// The three parts, at most `max` windows to learn from and a quarter as many to choose on.
     pub(crate) fn parts(&self, max: Option<usize>) -> Result<Parts, Failure> {
-        let labels = Labels { network: self.network, input: self.input, page_bits: None };
+        let labels = Labels { network: self.network, input: self.input };
         Ok(Parts::of(&self.trace, &labels, max)?)
     }
 }
@@ -160,6 +163,9 @@ impl Training {
         self.max_windows = args.max_windows.or(self.max_windows);
     }
 }
+
+/// In a model's notes: the SHA-256 of the file of the network that its tables were made of.
+pub(crate) const NETWORK_DIGEST: &str = "network_sha256";
 
 /// What a trainer said of its network, as notes of something that is made from it.
 pub(crate) fn notes_of_network(provenance: &BTreeMap<String, String>) -> BTreeMap<String, String> {

@@ -215,6 +215,21 @@ fn labels_inside_pages_are_remembered() {
 }
 
 #[test]
+fn a_teacher_is_not_forgotten_with_the_stages_that_it_lies_in() {
+    let room = room();
+    done(&room, LINE);
+    let own = "m.stages/teacher.safetensors";
+    let teacher = room.read(own);
+    for verb in ["train", "distill"] {
+        let refusal = room.refusal(&format!(
+            "{verb} app.trace -o m.safetensors --config small.toml --teacher {own} --alpha 0.5 --fresh"
+        ));
+        assert!(refusal.contains("copy the teacher elsewhere first"), "{refusal}");
+    }
+    assert_eq!(room.read(own), teacher);
+}
+
+#[test]
 fn two_calls_do_not_work_in_one_place() {
     let room = room();
     room.write(

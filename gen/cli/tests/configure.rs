@@ -25,10 +25,10 @@ fn greedy_writes_what_train_takes() {
     assert_eq!(chosen["candidate"]["network"]["dim"], 32);
     assert_eq!(chosen["candidate"]["spec"]["prototypes"], 128);
     assert_eq!(chosen["candidate"]["spec"]["subspaces"], 2);
-    // The shipped DART models take 238 to 243 cycles and some 216,400 bytes.
+    // What DART models with one K and C for all kernels take.
     let figures = &chosen["figures"];
     assert!((238..=244).contains(&number(&figures["latency_cycles"])), "{figures}");
-    assert!((216_000..216_600).contains(&number(&figures["storage_bytes"])), "{figures}");
+    assert!((216_400..217_000).contains(&number(&figures["storage_bytes"])), "{figures}");
     assert_eq!(figures["published"]["latency_cycles"], 97);
     assert_eq!(report["candidates"].as_array().unwrap().len(), 8);
 
@@ -116,7 +116,7 @@ fn figures_of_a_target_can_be_limited() {
     let room = Room::new();
     let rams = |limit: &str| {
         let report = room.json(&format!(
-            "configure app.trace --latency 400 --storage 100000 --layers 1 --dims 16 --heads 2 --positions absolute --target ecp5 {limit}"
+            "configure app.trace --latency 400 --storage 250000 --layers 1 --dims 16,32 --heads 2 --positions absolute --target ecp5 {limit}"
         ));
         let figures = report["chosen"]["figures"]["target"].as_array().unwrap();
         let rams = figures.iter().find(|figure| figure["what"] == "block RAMs (DP16KD)").unwrap();
@@ -130,6 +130,8 @@ fn figures_of_a_target_can_be_limited() {
 #[test]
 fn refusals() {
     let room = Room::new();
+    // For the last call alone, which does not get so far as to start it.
+    room.trainer("trainer", "exit 9");
     let limits = "--latency 250 --storage 220000";
     let lines = [
         "configure app.trace --latency 250".to_owned(),

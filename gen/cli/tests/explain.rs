@@ -221,12 +221,17 @@ fn bits_are_tried_from_few_to_many() {
     assert_eq!(widths.iter().map(|width| width["bits"].as_u64().unwrap()).collect::<Vec<_>>(), [4, 8, 32]);
     let storage: Vec<f64> = widths.iter().map(|width| number(&width["storage_bits"])).collect();
     assert!(storage.is_sorted() && storage[2] > 3.0 * storage[1], "{storage:?}");
-    let best = widths.iter().map(|width| number(&width["f1_integer_tables"])).fold(0.0, f64::max);
+    let best = widths.iter().map(|width| number(&width["f1_valid"])).fold(0.0, f64::max);
     let fewest = widths
         .iter()
-        .find(|width| best - number(&width["f1_integer_tables"]) <= 0.01)
+        .find(|width| best - number(&width["f1_valid"]) <= 0.01)
         .map(|width| width["bits"].clone());
     assert_eq!(fewest.as_ref(), Some(&found["fewest_bits"]));
+    let found = room.json(&format!("{line} --activations 8,16"));
+    assert_eq!(found["of"], "activations");
+    let [coarse, fine] = [0, 1].map(|i| &found["widths"][i]);
+    assert_eq!(coarse["table_bits"], fine["table_bits"]);
+    assert!(number(&coarse["encoder_bits"]) < number(&fine["encoder_bits"]), "thresholds follow: {found}");
     let row = String::from_utf8(room.run(&format!("{line} --bits 8 --markdown")).stdout).unwrap();
     assert!(row.starts_with("| app.trace | small.toml | 0.") && row.matches('|').count() == 7, "{row}");
 }

@@ -65,6 +65,7 @@ fn a_model_from_python_becomes_hardware() {
     let built = json(here, "build odd.safetensors -o odd.build", 0);
     let linted = json(here, "lint odd.build", 0);
     assert!(linted["modules"].as_u64().unwrap() > 20);
+    assert_eq!(linted["changed_files"], serde_json::json!([]));
     let good = json(here, "sim odd.build --vectors 300 --stall 0.2", 0);
     assert_eq!((good["vectors"].as_u64(), good["mismatches"].as_u64()), (Some(300), Some(0)));
     assert_eq!(good["cycles_planned"], good["cycles_simulated"]);
@@ -91,6 +92,7 @@ fn a_model_from_python_becomes_hardware() {
     assert_eq!(bad["image_fault"]["file"], "rtl/mem/tw_example_embed_bank0.hex");
     assert_eq!(bad["image_fault"]["kernel"], "embed");
     assert_eq!(bad["first"]["kernel"], "embed");
+    assert_eq!(bad["changed_files"], serde_json::json!(["rtl/mem/tw_example_embed_bank0.hex"]));
     assert!(bad["mismatches"].as_u64().unwrap() > 0);
 
     // No image at all: not simulated, for the simulator would read zeros.

@@ -57,7 +57,9 @@ pub fn lower(model: &TableModel) -> Design {
         if net.pool == Pool::Mean { net.norm_eps * (net.tokens() as f64).powi(2) } else { net.norm_eps };
     let normed = b.norm("head_ln", pooled, eps);
     let logits = b.linear("head", normed, &model.head);
-    let threshold = (model.threshold / (1.0 - model.threshold)).ln();
+    // Rounded as where floats are scored: the way back from a probability must not end just above the logit that was
+    // chosen, often a multiple of a power of two, and shut out the integers that are equal to it.
+    let threshold = f64::from((model.threshold / (1.0 - model.threshold)).ln() as f32);
     b.threshold("bitmap", logits, threshold);
     Design {
         name: model.name.clone(),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use crate::manifest::{Manifest, read_manifest};
+use crate::manifest::{Interface, Manifest, read_manifest};
 use crate::{Error, Names};
 
 /// Where things lie in a build folder.
@@ -63,6 +63,8 @@ pub struct Origin<'a> {
     pub target: &'a str,
     /// Latency and interval of the plan.
     pub cycles: (u64, u64),
+    /// Of the core.
+    pub interface: Interface,
 }
 
 /// Writes a build folder: into a new folder beside it, then by renaming. An earlier build in its place is replaced; any
@@ -107,6 +109,7 @@ pub fn write_build(
         core: Names::new(origin.model).core(),
         latency_cycles: origin.cycles.0,
         interval_cycles: origin.cycles.1,
+        interface: origin.interface.clone(),
         files: hashes,
     };
     let path = new.join("manifest.json");
@@ -149,6 +152,14 @@ pub fn check_model(build: &BuildDir, manifest: &Manifest) -> Result<(), Error> {
         Some(hash) if *hash == sha256(&bytes) => Ok(()),
         _ => Err(Error::OtherModel(path.display().to_string())),
     }
+}
+
+/// Files of a build that are not as they were written: changed, or gone.
+pub fn changed_files(build: &BuildDir, manifest: &Manifest) -> Vec<String> {
+    let intact = |(file, hash): &(&String, &String)| {
+        std::fs::read(build.root().join(file)).is_ok_and(|bytes| sha256(&bytes) == **hash)
+    };
+    manifest.files.iter().filter(|file| !intact(file)).map(|(file, _)| file.clone()).collect()
 }
 
 fn failed(path: &Path) -> impl FnOnce(std::io::Error) -> Error {

@@ -16,9 +16,9 @@ use minijinja::{Value as Context, context};
 use tablewright_design::{Design, NodeId};
 use tablewright_plan::Plan;
 
-pub use build::{BuildDir, Origin, check_model, write_build};
+pub use build::{BuildDir, Origin, changed_files, check_model, write_build};
 pub use image::{Image, hex, images};
-pub use manifest::{Manifest, read_manifest};
+pub use manifest::{Interface, Manifest, read_manifest};
 pub use names::{Names, identifier};
 
 use render::Templates;
@@ -129,7 +129,12 @@ pub fn files(design: &Design, plan: &Plan, vectors: &Vectors) -> Result<BTreeMap
         core => names.core(),
         in_width,
         out_width,
-        cycles_per_window => 8 * (plan.interval + plan.latency),
+        what => if design.streaming { "access" } else { "window" },
+        whats => if design.streaming { "accesses" } else { "windows" },
+        history => design.network.history,
+        warm_up => design.warm_up(),
+        latency => plan.latency,
+        interval => plan.interval,
         windows => vectors.count,
         streaming => design.streaming,
         boundaries => boundaries(design).iter().map(|b| context! { name => b.name.clone(), width => b.width }).collect::<Vec<_>>(),
@@ -137,15 +142,11 @@ pub fn files(design: &Design, plan: &Plan, vectors: &Vectors) -> Result<BTreeMap
     let core = context! {
         title => format!("{}: the predictor of model {}", names.core(), design.name),
         module => names.core(),
-        history => design.network.history,
         segments => design.network.segments,
         segment_bits => design.input.segment_bits,
         outputs => design.network.outputs,
         window_width => window_bits(design),
-        warm_up => design.warm_up(),
         queue => plan.queue,
-        latency => plan.latency,
-        interval => plan.interval,
         stages => render::data(&stages),
         last,
         unread => unread(design),
@@ -173,7 +174,12 @@ pub fn files(design: &Design, plan: &Plan, vectors: &Vectors) -> Result<BTreeMap
     }
     let probe = context! { module => names.probe(), ..common.clone() };
     files.insert(format!("tb/{}.v", names.probe()), templates.render("probe.v.j2", probe)?);
-    let testbench = context! { module => names.testbench(), ..common.clone() };
+    let distinct: BTreeSet<&str> = vectors.bitmaps.lines().collect();
+    let testbench = context! {
+        module => names.testbench(),
+        distinct => distinct.len(),
+        ..common.clone()
+    };
     files.insert(format!("tb/{}.v", names.testbench()), templates.render("tb.v.j2", testbench)?);
     files.insert("tb/harness.cpp".to_owned(), harness(design, plan, &names, &templates)?);
     files.insert("tb/vectors/windows.hex".to_owned(), vectors.windows.clone());

@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use tablewright_design::Design;
+use tablewright_model::InputConfig;
+use tablewright_plan::Plan;
 
 use crate::Error;
 
 /// Version of the build folder's layout.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// `manifest.json` of a build. Hashes, never dates or paths of a machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,8 +31,45 @@ pub struct Manifest {
     pub latency_cycles: u64,
     /// Cycles from one window to the next.
     pub interval_cycles: u64,
+    /// What to drive the core with.
+    pub interface: Interface,
     /// SHA-256 of every file of the build by path inside it, the manifest itself excepted.
     pub files: BTreeMap<String, String>,
+}
+
+/// What stands on the core's streams.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Interface {
+    /// Whether one access goes in at a time, and not a whole window.
+    pub streaming: bool,
+    /// Accesses of a window.
+    pub history: usize,
+    /// Segments of an access, the lowest in the lowest bits.
+    pub segments: usize,
+    /// Bits of the output bitmap, half for each direction.
+    pub outputs: usize,
+    /// How an access becomes segments, and what the model was trained to predict.
+    pub input: InputConfig,
+    /// Bitmaps after a reset that are all zero, for want of a history.
+    pub warm_up: usize,
+    /// What may be inside at a time, waiting bitmaps included.
+    pub queue: u64,
+}
+
+impl Interface {
+    /// Of a core as it is built.
+    pub fn of(design: &Design, plan: &Plan) -> Self {
+        Self {
+            streaming: design.streaming,
+            history: design.network.history,
+            segments: design.network.segments,
+            outputs: design.network.outputs,
+            input: design.input.clone(),
+            warm_up: design.warm_up(),
+            queue: plan.queue,
+        }
+    }
 }
 
 impl Manifest {

@@ -7,6 +7,7 @@ use crate::data::{Data, Owned};
 use crate::encode::encode;
 use crate::error::Error;
 use crate::evaluate::{Evaluator, LinearStep, PairStep, QkvStep, Step, Tap};
+use crate::explain::widest;
 use crate::grid;
 use crate::learn::{self, Learned, Part, Plan};
 use crate::logistic;
@@ -49,8 +50,7 @@ pub fn tabularize(
     let whole = exact.logits(valid.windows);
     finite(&whole, network, "validation")?;
     let f1_network = best(whole.view(), valid.labels);
-    let widest = network.config.tokens() * 3 * network.config.inner();
-    let samples = options.samples.min((LARGEST / widest).max(256));
+    let samples = options.samples.min((LARGEST / widest(&network.config)).max(256));
     let train = train.sample(samples, options.seed);
     finite(&exact.logits(train.windows.view()), network, "training")?;
     let few = valid.sample(options.valid_samples, options.seed.wrapping_add(1));
@@ -76,6 +76,8 @@ pub fn tabularize(
     }
     if options.fine_tune {
         tell(places.len() + 1, "fine-tune");
+        // The last choice: from here on only what raises the F1 that is reported.
+        search.few = valid.sample(usize::MAX, 0);
         if let Some(last) = kernels.last_mut() {
             search.fine_tune(last);
         }
@@ -122,7 +124,7 @@ struct Search {
     /// Tables up to some kernel, exact from there.
     mixed: Evaluator,
     train: Owned,
-    /// Validation windows.
+    /// Validation windows that candidates are compared on.
     few: Owned,
 }
 
@@ -243,6 +245,7 @@ impl Search {
         let codes =
             map_rows(given.inputs[0].view(), |rows| encode(&linear.encoder, linear.spec.subspaces, rows));
         let base = head.chosen.name.clone();
+        head.chosen = self.measure(base.clone(), &self.mixed, Place::Head, truth.as_ref());
         let mut kept = self.mixed.clone();
         for trust in logistic::TRUSTS {
             let mut tuned = linear.clone();
@@ -266,7 +269,8 @@ impl Search {
     }
 }
 
-/// What the residual stream of `given` lacks of that of `truth`.
+/// What the residual stream of `given` lacks of that of `truth`. The kernel whose output is added to it is made to give
+/// that too, so that errors of earlier kernels do not stay in the stream.
 fn lack(truth: &Tap, given: &Tap) -> Option<Array2<f32>> {
     Some(truth.stream.as_ref()? - given.stream.as_ref()?)
 }

@@ -2,7 +2,8 @@
 
 use std::io::{self, Write};
 use std::path::PathBuf;
-use std::process::ExitCode;
+use std::process::{self, ExitCode};
+use std::thread;
 
 use clap::{Parser, ValueEnum};
 use serde::Serialize;
@@ -68,6 +69,9 @@ struct Args {
     /// Where to compute; cuda needs a program built with `--features cuda`
     #[arg(long, value_enum, default_value_t = Processor::Cpu)]
     device: Processor,
+    /// Stop when standard input ends, as it does when the program that started this one is killed
+    #[arg(long)]
+    leashed: bool,
     /// Progress on standard output: lines for people, or one JSON object a line
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -109,6 +113,13 @@ fn main() -> ExitCode {
 }
 
 fn run(args: Args) -> Result<(), Error> {
+    if args.leashed {
+        thread::spawn(|| {
+            // An end and an error say the same. Files are written beside and renamed, so this may happen at any moment.
+            let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
+            process::exit(2);
+        });
+    }
     let job = Job {
         dataset: args.dataset,
         output: args.output,

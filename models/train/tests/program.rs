@@ -178,6 +178,27 @@ fn a_teacher_changes_the_network_and_is_named_in_it() {
 const LONG: [&str; 8] = ["--epochs", "40", "--patience", "40", "--batch", "16", "--format", "json"];
 
 #[test]
+fn a_leashed_training_ends_with_whoever_started_it() {
+    let case = Case::new();
+    let mut args = vec!["data.safetensors", "-o", "n.safetensors", "--config", "config.json", "--leashed"];
+    args.extend(LONG);
+    args[7] = "100000";
+    let mut child = Command::new(env!("CARGO_BIN_EXE_tablewright-train"))
+        .current_dir(case.folder.path())
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    lines.next().unwrap().unwrap();
+    drop(child.stdin.take());
+    // It would go on for minutes.
+    assert_eq!(child.wait().unwrap().code(), Some(2));
+    assert!(!case.path("n.safetensors").exists());
+}
+
+#[test]
 fn a_killed_training_goes_on_to_the_same_bytes() {
     let case = Case::new();
     teacher(&case);

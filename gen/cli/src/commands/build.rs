@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use serde::Serialize;
-use tablewright_emit::{BuildDir, Origin, files, write_build};
+use tablewright_emit::{BuildDir, Interface, Origin, files, write_build};
 use tablewright_model::model_to_bytes;
 use tablewright_plan::Plan;
 use tablewright_verif::vectors;
@@ -63,6 +63,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
         passes,
         target: &target.name,
         cycles: (plan.latency, plan.interval),
+        interface: Interface::of(&design, &plan),
     };
     let manifest = write_build(&BuildDir::new(&args.output), &files, &origin)?;
     ui.print(&About {

@@ -21,6 +21,8 @@ use crate::config::{Config, Role};
 use crate::failure::{Failure, Outcome};
 use crate::outfile;
 use crate::subject::Subject;
+use crate::trainer::Trainer;
+use crate::training::override_page_bits;
 use crate::ui::{Ui, Unit};
 
 /// Pick layers, widths, prototypes, subspaces, bits and encoder within limits on latency and storage
@@ -66,7 +68,7 @@ pub(crate) struct Args {
     /// Trace to measure a NETWORK on
     #[arg(long, value_name = "TRACE")]
     trace: Option<PathBuf>,
-    /// What is not searched, and where the file to write begins: dart-s, dart, dart-l, or a TOML file
+    /// What is not searched, and where the file to write begins: a student (dart-s, dart, dart-l, stream-s, stream), or a TOML file
     #[arg(long, value_name = "NAME|FILE.toml", default_value = "dart")]
     config: String,
     /// Write the configuration, as `train --config` takes it
@@ -237,10 +239,15 @@ impl<'a> Call<'a> {
             other => return Err(other.instead(&args.subject, WANTED)),
         };
         args.check(network.as_ref())?;
+        if args.strategy == Strategy::Measured && network.is_none() {
+            // Students are trained long after this.
+            Trainer::find()?;
+        }
         if let Some(network) = &network {
             config.network = network.config.clone();
             config.input = network.input.clone();
         }
+        override_page_bits(&mut config.input, args.search.page_bits)?;
         config.tables.seed = args.seed();
         config.training.max_windows = args.search.max_windows.or(config.training.max_windows);
         if let Some(output) = &args.output {
@@ -296,7 +303,7 @@ impl<'a> Call<'a> {
                 positions: if positions.is_empty() {
                     vec![Positions::Absolute, Positions::Relative]
                 } else {
-                    positions.clone()
+                    distinct(positions)
                 },
             },
         };
@@ -308,8 +315,7 @@ impl<'a> Call<'a> {
     fn tables(&self, wide: bool) -> Tables {
         let SpaceArgs { prototypes, subspaces, bits, encoders, .. } = &self.args.space;
         let spec = self.config.tables.spec;
-        let mut known = encoders.clone();
-        known.dedup();
+        let mut known = distinct(encoders);
         if known.is_empty() {
             known = if wide {
                 vec![EncoderKind::Tree, EncoderKind::L2, EncoderKind::L1]
@@ -383,6 +389,17 @@ impl Args {
         }
         Ok(())
     }
+}
+
+/// Each once, in the order of their first.
+fn distinct<T: Copy + PartialEq>(given: &[T]) -> Vec<T> {
+    let mut values: Vec<T> = Vec::new();
+    for &value in given {
+        if !values.contains(&value) {
+            values.push(value);
+        }
+    }
+    values
 }
 
 /// Ascending and each once, or `usual` if there is none.

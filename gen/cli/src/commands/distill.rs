@@ -60,6 +60,9 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
     let teacher = teaching.as_ref().map(|teaching| &teaching.teacher);
     let inputs = [Some(trace.as_path()), teacher.and_then(Teacher::file)];
     outfile::check_place(output, &inputs.into_iter().flatten().collect::<Vec<_>>())?;
+    if let Some(file) = teacher.and_then(Teacher::file) {
+        Stages::check_input(output, file)?;
+    }
     let trainer = Trainer::find()?;
     let windows = Windows::read(trace, &config.network, &config.input, ui)?;
     let parts = windows.parts(config.training.max_windows)?;

@@ -6,6 +6,7 @@ use clap::builder::{RangedI64ValueParser, RangedU64ValueParser};
 use serde::Serialize;
 use tablewright_model::{Network, TableModel};
 
+use crate::digest;
 use crate::explain::measure::{Findings, Subjects};
 use crate::explain::{Explanation, Windows, plot};
 use crate::failure::{Failure, Outcome};
@@ -13,6 +14,7 @@ use crate::outfile::{self, NewFile};
 use crate::parts::{Labels, Parts};
 use crate::stages::Stages;
 use crate::subject;
+use crate::training::{NETWORK_DIGEST, override_page_bits, warn_of_pages};
 use crate::ui::{Ui, Unit};
 
 /// Show where a model loses F1: teacher, student, prototypes, tables, integers, and every kernel
@@ -51,7 +53,8 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
-    let model = subject::model(&args.model)?;
+    let mut model = subject::model(&args.model)?;
+    override_page_bits(&mut model.input, args.page_bits)?;
     let mut left_out = Vec::new();
     let student = stage(args, args.network.as_deref(), &STUDENT, &model, &mut left_out)?;
     let teacher = stage(args, args.teacher.as_deref(), &TEACHER, &model, &mut left_out)?;
@@ -59,16 +62,9 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
         let inputs = [&args.network, &args.teacher].into_iter().flatten().chain([&args.model, &args.trace]);
         outfile::check_place(svg, &inputs.map(PathBuf::as_path).collect::<Vec<_>>())?;
     }
-    if let Some(bits) = args.page_bits.filter(|&bits| bits <= model.input.block_bits) {
-        return Err(Failure::PageBits { bits, block_bits: model.input.block_bits });
-    }
     let trace = subject::trace(&args.trace, ui)?;
-    if args.page_bits.is_none()
-        && let Some(warning) = trace.info.warning
-    {
-        ui.warn(format_args!("{}: {warning} (--page-bits 12)", args.trace.display()));
-    }
-    let labels = Labels { network: &model.network, input: &model.input, page_bits: args.page_bits };
+    warn_of_pages(&args.trace, &trace, &model.input, ui);
+    let labels = Labels { network: &model.network, input: &model.input };
     let (all, split) = labels.split(&trace)?;
     let test_of = split.test.len();
     let parts = Parts {
@@ -91,7 +87,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
     let explanation = Explanation {
         model: model.name.clone(),
         trace: trace.info.file.clone(),
-        page_bits: args.page_bits,
+        page_bits: model.input.page_bits,
         windows: Windows {
             train: parts.train.len(),
             valid: parts.valid.len(),
@@ -121,6 +117,8 @@ struct Role {
     file: &'static str,
     /// What cannot be measured without it.
     needed_for: &'static str,
+    /// Whether the model says which file it was.
+    makes_tables: bool,
     /// Fields of the network's configuration that must be the model's; all, if there are none.
     fields: &'static [&'static str],
 }
@@ -130,6 +128,7 @@ const STUDENT: Role = Role {
     option: "--network",
     file: "student.safetensors",
     needed_for: "student, prototypes and the kernels against the student",
+    makes_tables: true,
     fields: &[],
 };
 
@@ -138,6 +137,7 @@ const TEACHER: Role = Role {
     option: "--teacher",
     file: "teacher.safetensors",
     needed_for: "teacher",
+    makes_tables: false,
     fields: &["history", "segments", "outputs"],
 };
 
@@ -161,7 +161,13 @@ fn stage(
     let network = subject::network(&path)?;
     let of_network = difference("network", &network.config, &model.network, role.fields);
     let of_input = || difference("input", &network.input, &model.input, &INPUT_FIELDS);
-    match of_network.or_else(of_input) {
+    // Tables of a later training have their student in the same place.
+    let of_file = || -> Option<String> {
+        let recorded = model.provenance.get(NETWORK_DIGEST).filter(|_| role.makes_tables);
+        let same = recorded.is_none_or(|recorded| digest::of_file(&path).is_ok_and(|own| own == *recorded));
+        (!same).then(|| "the tables were made from another training's".to_owned())
+    };
+    match of_network.or_else(of_input).or_else(of_file) {
         None => Ok(Some(network)),
         Some(difference) => {
             Err(Failure::OtherNetwork { path, role: role.name, model: args.model.clone(), difference })

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 use tablewright_verif::{Complaint, lint};
 
-use crate::built::Built;
+use crate::built::{Built, changed_row};
 use crate::failure::{Failure, Outcome};
 use crate::ui::{Render, Ui, pairs};
 
@@ -25,6 +25,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
         build_dir: args.build_dir.display().to_string(),
         passed,
         modules: report.modules,
+        changed_files: built.changed_files,
         complaints: report.complaints,
     })?;
     Ok(if passed { Outcome::Done } else { Outcome::CheckFailed })
@@ -35,6 +36,8 @@ struct About {
     build_dir: String,
     passed: bool,
     modules: usize,
+    /// Files that are not as `build` wrote them.
+    changed_files: Vec<String>,
     complaints: Vec<Complaint>,
 }
 
@@ -45,6 +48,7 @@ impl Render for About {
             ("modules", format!("{}, each alone, with warnings as errors", self.modules)),
             ("tools", "verilator -Wall, iverilog -Wall, yosys".to_owned()),
         ];
+        rows.extend(changed_row(&self.changed_files));
         for c in &self.complaints {
             rows.push(("complaint", format!("{} on {}: {}", c.tool, c.module, c.output)));
         }

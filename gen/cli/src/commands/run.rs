@@ -1,5 +1,6 @@
 //! `tablewright run`: the golden model over a trace.
 
+use std::ops::Range;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
@@ -14,9 +15,9 @@ use tablewright_trace::{Error, Trace, write_prefetches};
 use crate::failure::{Failure, Outcome};
 use crate::outfile::{self, NewFile};
 use crate::parts::Labels;
-use crate::replay::{Replayed, Scope, replay};
+use crate::replay::{Replayed, replay};
 use crate::subject;
-use crate::training::check_page_bits;
+use crate::training::{override_page_bits, warn_of_pages};
 use crate::ui::{Render, Ui, Unit, count, grid, pairs};
 
 /// Run a model over a trace, bit for bit as the hardware would, and measure its prefetches
@@ -116,25 +117,21 @@ impl Render for Measured<'_> {
 }
 
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
-    let model = subject::model(&args.model)?;
+    let mut model = subject::model(&args.model)?;
+    override_page_bits(&mut model.input, args.page_bits)?;
     if let Some(output) = &args.output {
         outfile::check_place(output, &[&args.model, &args.trace])?;
     }
     let trace = subject::trace(&args.trace, ui)?;
-    let scope = scope(&model, &trace, args)?;
-    let page_bits = args.page_bits.or(model.input.page_bits);
-    if page_bits.is_none()
-        && let Some(warning) = trace.info.warning
-    {
-        ui.warn(format_args!("{}: {warning}", args.trace.display()));
-    }
+    let accesses = scope(&model, &trace, args.part)?;
+    warn_of_pages(&args.trace, &trace, &model.input, ui);
     // The windows are evaluated each by itself, in parallel; a streaming design says the same of them.
     let design = passes::optimise(&lower(&model));
     let words = passes::for_hardware(&design).words_per_inference();
     ui.detail(format_args!("{} table words for each inference", count(words)));
 
     let mut file = args.output.as_deref().map(NewFile::begin).transpose()?;
-    let bar = ui.bar("running", Unit::Items, scope.accesses.len() as u64);
+    let bar = ui.bar("running", Unit::Items, accesses.len() as u64);
     let issue = |id: u64, blocks: &[u64]| match &mut file {
         Some(file) => {
             let addresses: Vec<u64> = blocks.iter().map(|block| block << model.input.block_bits).collect();
@@ -143,7 +140,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
         None => Ok(()),
     };
     let Replayed { model: report, windows, baselines } =
-        replay(&design, &trace, &scope, issue, |done| bar.at(done as u64))?;
+        replay(&design, &trace, accesses, issue, |done| bar.at(done as u64))?;
     drop(bar);
     if let Some(file) = file {
         file.finish()?;
@@ -155,7 +152,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
         model: &model.name,
         trace: &trace.info.file,
         part: args.part,
-        page_bits,
+        page_bits: model.input.page_bits,
         windows,
         report,
         baselines,
@@ -164,11 +161,8 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
 }
 
 /// The accesses of the part that was asked for.
-fn scope(model: &TableModel, trace: &Trace, args: &Args) -> Result<Scope, Failure> {
+fn scope(model: &TableModel, trace: &Trace, part: Part) -> Result<Range<usize>, Failure> {
     let (network, input) = (&model.network, &model.input);
-    if let Some(bits) = args.page_bits {
-        check_page_bits(bits, input)?;
-    }
     let all = 0..trace.accesses.len();
     let needed = network.history + input.lookahead;
     if all.len() < needed {
@@ -176,19 +170,16 @@ fn scope(model: &TableModel, trace: &Trace, args: &Args) -> Result<Scope, Failur
         let trace = trace.info.file.clone();
         return Err(Error::TooShort { trace, accesses: all.len(), needed, why }.into());
     }
-    let accesses = if args.part == Part::All {
-        all
-    } else {
-        let labels = Labels { network, input, page_bits: args.page_bits };
-        let (dataset, split) = labels.split(trace)?;
-        let rows = match args.part {
-            Part::Train => split.train,
-            Part::Valid => split.valid,
-            Part::Test | Part::All => split.test,
-        };
-        // The parts of a split are not empty.
-        let at = |row: usize| dataset.current.get(row).map_or(0, |&at| at as usize);
-        at(rows.start)..at(rows.end.saturating_sub(1)) + 1
+    if part == Part::All {
+        return Ok(all);
+    }
+    let (dataset, split) = Labels { network, input }.split(trace)?;
+    let rows = match part {
+        Part::Train => split.train,
+        Part::Valid => split.valid,
+        Part::Test | Part::All => split.test,
     };
-    Ok(Scope { accesses, page_bits: args.page_bits })
+    // The parts of a split are not empty.
+    let at = |row: usize| dataset.current.get(row).map_or(0, |&at| at as usize);
+    Ok(at(rows.start)..at(rows.end.saturating_sub(1)) + 1)
 }

@@ -6,7 +6,7 @@ use clap::builder::RangedU64ValueParser;
 use serde::Serialize;
 use tablewright_verif::{Cosim, ImageFault, Mismatch, Report, check_images, simulate, vectors};
 
-use crate::built::Built;
+use crate::built::{Built, changed_row};
 use crate::failure::{Failure, Outcome};
 use crate::outfile::check_place;
 use crate::subject::{self, MANIFEST};
@@ -78,6 +78,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
         trace_windows: traced.len().min(args.vectors),
         faulty_images,
         image_fault,
+        changed_files: built.changed_files,
         kernels: built.design.nodes.len(),
         waves: args.waves.as_ref().map(|w| w.display().to_string()),
         report,
@@ -96,6 +97,8 @@ struct About {
     /// Memory images that differ from the model; each counts as one mismatch.
     faulty_images: usize,
     image_fault: Option<ImageFault>,
+    /// Files that are not as `build` wrote them.
+    changed_files: Vec<String>,
     kernels: usize,
     waves: Option<String>,
     #[serde(flatten)]
@@ -105,6 +108,7 @@ struct About {
 impl Render for About {
     fn text(&self) -> String {
         let mut rows = vec![("build", self.build_dir.clone())];
+        rows.extend(changed_row(&self.changed_files));
         let report = &self.report;
         if report.vectors > 0 {
             let from_trace = match self.trace_windows {

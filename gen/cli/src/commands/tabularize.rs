@@ -7,6 +7,7 @@ use tablewright_model::{Purpose, save_model};
 
 use crate::chain::{How, Made};
 use crate::config::TablesConfig;
+use crate::digest;
 use crate::failure::{Failure, Outcome};
 use crate::measure::f1_of_network;
 use crate::outfile;
@@ -14,7 +15,8 @@ use crate::subject;
 use crate::summary::{Origin, Summary, base_name};
 use crate::tables;
 use crate::training::{
-    CommandLine, Windows, name_of, notes_of_network, override_bits, override_page_bits, parse_bits,
+    CommandLine, NETWORK_DIGEST, Windows, name_of, notes_of_network, override_bits, override_page_bits,
+    parse_bits,
 };
 use crate::ui::Ui;
 
@@ -84,7 +86,11 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
     };
     let mut summary = Summary::new(&origin, &parts);
     let f1 = f1_of_network(&network, &parts, ui)?;
-    let notes = notes_of_network(&network.provenance);
+    let mut notes = notes_of_network(&network.provenance);
+    if notes.get("trace") != Some(&base_name(trace)) {
+        // The teacher was measured on another trace.
+        notes.remove("f1_teacher");
+    }
     summary.student(&Made { network, path: args.network.clone(), how: How::Given, seconds: 0.0 }, f1);
     summary.tables(&tables);
 
@@ -97,6 +103,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
         .option("page-bits", args.page_bits);
     tables.model.provenance = notes;
     tables.model.provenance.extend(summary.provenance(command.finish()));
+    tables.model.provenance.insert(NETWORK_DIGEST.into(), digest::of_file(&args.network)?);
     save_model(&tables.model, output)?;
     ui.print(&summary)?;
     Ok(Outcome::Done)

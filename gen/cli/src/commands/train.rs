@@ -7,6 +7,7 @@ use tablewright_model::save_model;
 
 use crate::chain::Chain;
 use crate::config::{self, Config, Role};
+use crate::digest;
 use crate::failure::{Failure, Outcome};
 use crate::outfile;
 use crate::stages::Stages;
@@ -15,7 +16,7 @@ use crate::tables;
 use crate::teacher::{Teacher, TeachingArgs};
 use crate::trainer::Trainer;
 use crate::training::{
-    CommandLine, TrainingArgs, Windows, name_of, notes_of_network, override_bits, parse_bits,
+    CommandLine, NETWORK_DIGEST, TrainingArgs, Windows, name_of, notes_of_network, override_bits, parse_bits,
 };
 use crate::ui::Ui;
 
@@ -72,6 +73,9 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
     let teacher = teaching.as_ref().map(|teaching| &teaching.teacher);
     let inputs = [Some(trace.as_path()), teacher.and_then(Teacher::file)];
     outfile::check_place(output, &inputs.into_iter().flatten().collect::<Vec<_>>())?;
+    if let Some(file) = teacher.and_then(Teacher::file) {
+        Stages::check_input(output, file)?;
+    }
     let trainer = Trainer::find()?;
     let windows = Windows::read(trace, &config.network, &config.input, ui)?;
     let parts = windows.parts(config.training.max_windows)?;
@@ -104,6 +108,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
         .training(&args.training);
     tables.model.provenance = notes_of_network(&float.student.network.provenance);
     tables.model.provenance.extend(summary.provenance(command.finish()));
+    tables.model.provenance.insert(NETWORK_DIGEST.into(), digest::of_file(&float.student.path)?);
     save_model(&tables.model, output)?;
     drop(stages);
     ui.print(&summary)?;

@@ -73,7 +73,7 @@ fn tables_can_stand_alone() {
 #[test]
 fn a_kernel_takes_from_the_tables_what_it_does_not_say() {
     let own = "\n[tables.kernels.\"layers.0.score\"]\nprototypes = 64\n";
-    let text = format!("{}{own}", Role::Student.preset("dart").unwrap());
+    let text = format!("{}{own}", Role::Student.preset("dart-s").unwrap());
     let config = Config::of(file(Role::Student, text)).unwrap();
     let spec = config.tables.spec_of("layers.0.score");
     assert_eq!(spec, KernelSpec { prototypes: 64, ..config.tables.spec });
@@ -91,13 +91,10 @@ fn messages_name_file_line_field_and_remedy() {
         ("degree = 16", "degree = 0"),
         ("prototypes = 128", "prototypes = 100"),
         ("bits = 8", "bits = 9"),
-        ("activation_bits = 12", "activation_bits = 40"),
+        ("activation_bits = 14", "activation_bits = 40"),
         ("subspaces = 2", "subspaces = 11"),
-        (
-            "# [tables.kernels.\"layers.0.score\"]\n# prototypes = 64",
-            "[tables.kernels.\"layers.0.score\"]\nprototypes = 65",
-        ),
-        ("# [tables.kernels.\"layers.0.score\"]", "[tables.kernels.\"layers.1.score\"]"),
+        ("prototypes = 64 ", "prototypes = 65 "),
+        ("[tables.kernels.\"layers.0.score\"]", "[tables.kernels.\"layers.1.score\"]"),
         ("lr = 0.003", "lr = 3.0"),
         ("epochs = 20", "epochs = 0"),
         ("[network]", "[network"),
@@ -112,7 +109,7 @@ fn messages_name_file_line_field_and_remedy() {
             format!("{new:?}\n    {message}")
         })
         .into();
-    let cases = [("dim = 64", "dim = 600"), ("[training]", "[tables]\n[training]"), ("dim = 64", "")];
+    let cases = [("dim = 128", "dim = 600"), ("[training]", "[tables]\n[training]"), ("dim = 128", "")];
     all.extend(cases.map(|(old, new)| {
         let message = TeacherConfig::of(changed(Role::Teacher, "cpu", old, new)).unwrap_err();
         format!("teacher: {new:?}\n    {message}")

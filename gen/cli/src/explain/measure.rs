@@ -37,7 +37,7 @@ impl Subjects<'_> {
     pub(crate) fn measure(&self, parts: &Parts, mut tell: impl FnMut(&str)) -> Result<Findings, TableError> {
         let model = self.model;
         let (valid, test) = (data(&parts.valid), data(&parts.test));
-        let tables = Evaluator::of_model(model)?;
+        let tables = Evaluator::of_model(model)?.with_hardware_units(model.activation_bits);
         let exact = self.student.map(Evaluator::of_network).transpose()?;
 
         let mut stages = Stages::default();

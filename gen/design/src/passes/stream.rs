@@ -50,8 +50,9 @@ pub fn stream(design: &Design) -> Design {
             }
         }
     }
-    if let Some(Op::Threshold { warm_up, .. }) = rewrite.nodes.last_mut().map(|n| &mut n.op) {
-        *warm_up = design.network.history - 1;
+    match rewrite.nodes.last_mut().map(|node| &mut node.op) {
+        Some(Op::Threshold { warm_up, .. }) => *warm_up = design.network.history - 1,
+        _ => unreachable!("every design ends in its threshold"),
     }
     Design { streaming: true, nodes: rewrite.nodes, ..design }
 }

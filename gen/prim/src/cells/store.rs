@@ -84,7 +84,7 @@ impl Logic for Fifo {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(self, clk, older, newer, inside);
-        self.leaves.next = self.out_ready.val() && (self.inside.q.val() != 0);
+        self.leaves.next = self.rst_n.val() && self.out_ready.val() && (self.inside.q.val() != 0);
         self.remain.next = self.inside.q.val();
         if self.leaves.val() {
             self.remain.next = self.inside.q.val() - 1;
@@ -102,7 +102,7 @@ impl Logic for Fifo {
         if !self.rst_n.val() {
             self.inside.d.next = bits::<2>(0);
         }
-        self.out_valid.next = self.inside.q.val() != 0;
+        self.out_valid.next = self.rst_n.val() && (self.inside.q.val() != 0);
         self.out_data.next = self.older.q.val();
         self.taken.next = self.leaves.val();
         self.legal.next = !(self.rst_n.val() && self.in_valid.val() && (self.inside.q.val() == 2));

@@ -54,7 +54,7 @@ fn batches(config: &NetworkConfig, count: usize) -> impl Iterator<Item = Range<u
 }
 
 /// Numbers of one window's widest intermediate result.
-fn widest(config: &NetworkConfig) -> usize {
+pub(crate) fn widest(config: &NetworkConfig) -> usize {
     let n = config.tokens();
     let token = (3 * config.inner()).max(config.hidden).max(config.heads * n);
     (n * token).max(config.outputs)

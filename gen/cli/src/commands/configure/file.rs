@@ -27,6 +27,19 @@ fn text(call: &Call<'_>, chosen: &Chosen) -> Result<String, Failure> {
     document.insert("network".into(), network);
     let input = Value::try_from(&call.config.input).map_err(|error| fail(error.to_string()))?;
     document.insert("input".into(), input);
+    if let Some(Value::Table(training)) = document.get_mut("training")
+        && let Some(max) = call.config.training.max_windows
+    {
+        training.insert("max_windows".into(), Value::Integer(max as i64));
+    }
+    // Found from wherever the configuration was read: this file may lie elsewhere.
+    if let (Some(Value::Table(lesson)), Some(own)) =
+        (document.get_mut("distillation"), &call.config.distillation)
+    {
+        let file = std::path::absolute(&own.teacher).ok().filter(|path| path.is_file());
+        let teacher = file.map_or_else(|| own.teacher.clone(), |path| path.display().to_string());
+        lesson.insert("teacher".into(), Value::String(teacher));
+    }
     if let Some(Value::Table(tables)) = document.get_mut("tables") {
         tables.extend(spec(chosen.candidate.spec));
         let own = chosen.candidate.own.iter();
@@ -61,6 +74,9 @@ fn heading(call: &Call<'_>, chosen: &Chosen) -> String {
     ];
     if let Some(f1) = &chosen.f1 {
         lines.push(format!("# F1 of the integer tables: validation {:.4}, test {:.4}.", f1.valid, f1.test));
+        if call.network.is_none() {
+            lines.push("# Its student was trained without a teacher.".into());
+        }
     }
     lines.push(String::new());
     lines.join("\n")

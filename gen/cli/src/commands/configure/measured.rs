@@ -7,16 +7,17 @@ use tablewright_configure::{
 };
 use tablewright_design::{Design, lower, passes};
 use tablewright_model::Network;
-use tablewright_tabularize::{Evaluator, Options, score, tabularize};
+use tablewright_tabularize::{Options, tabularize};
 use tablewright_trace::Dataset;
 
 use super::Call;
-use super::report::{Chosen, F1};
+use super::report::Chosen;
 use super::student::School;
+use crate::config::Config;
 use crate::failure::Failure;
-use crate::measure::{f1_of_design, f1_of_floats};
-use crate::parts::{Labels, Parts, data};
-use crate::subject;
+use crate::measure::{F1, f1_of_design, f1_of_network};
+use crate::parts::{Parts, data};
+use crate::training::Windows;
 use crate::ui::{Ui, Unit};
 
 /// Table models made where nothing else is said.
@@ -79,21 +80,14 @@ impl Call<'_> {
             figures: figures.clone(),
             f1: Some(F1 { valid: *f1, test: f1_of_design(&design, &parts.test, |_| ()) }),
         };
-        Ok((chosen, Run { students: tried, network: f1_of_network(network, &parts)?, search }))
+        Ok((chosen, Run { students: tried, network: f1_of_network(network, &parts, ui)?, search }))
     }
 
     /// Reads the trace and cuts it.
     fn parts(&self, ui: &Ui) -> Result<Parts, Failure> {
         let path = self.args.trace.as_ref().unwrap_or(&self.args.subject);
-        let trace = subject::trace(path, ui)?;
-        let page_bits = self.args.search.page_bits;
-        if page_bits.is_none()
-            && let Some(warning) = trace.info.warning
-        {
-            ui.warn(format_args!("{}: {warning} (--page-bits 12)", path.display()));
-        }
-        let labels = Labels { network: &self.config.network, input: &self.config.input, page_bits };
-        Ok(Parts::of(&trace, &labels, self.config.training.max_windows)?)
+        let Config { network, input, training, .. } = &self.config;
+        Windows::read(path, network, input, ui)?.parts(training.max_windows)
     }
 
     /// Trains some shapes a little, and the one whose tables do best in full.
@@ -106,7 +100,7 @@ impl Call<'_> {
             let network = school.quick(&candidate.network, training, parts, ui)?;
             let bench = Bench { call: self, network: &network, parts };
             let (measured, _) = bench.measure(candidate, Effort::Compare)?;
-            let f1_network = f1_of_network(&network, parts)?.valid;
+            let f1_network = f1_of_network(&network, parts, ui)?.valid;
             ui.detail(format_args!("network F1 {f1_network:.4}, tables {:.4}", measured.f1));
             tried.push(Student { candidate: candidate.clone(), f1_network, f1: measured.f1 });
         }
@@ -198,14 +192,6 @@ impl Bench<'_> {
         let figures = Figures::of_model(&model, &self.call.base.target);
         Ok((Measured { f1: f1_of_design(&design, &valid, |_| ()), figures }, design))
     }
-}
-
-/// Of the float network, at the threshold chosen on the validation windows.
-fn f1_of_network(network: &Network, parts: &Parts) -> Result<F1, Failure> {
-    let evaluator = Evaluator::of_network(network)?;
-    let logits = evaluator.logits(parts.valid.windows.view());
-    let best = score::best(logits.view(), parts.valid.labels.view());
-    Ok(F1 { valid: best.f1, test: f1_of_floats(&evaluator, &parts.test, best.threshold, |_| ()) })
 }
 
 /// None of the models made is within the limits.

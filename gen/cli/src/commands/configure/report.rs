@@ -6,17 +6,11 @@ use tablewright_configure::{Candidate, Effort, Excess, Figures, Limited, Limits,
 
 use super::measured::Run;
 use super::{Call, Strategy};
+use crate::measure::F1;
 use crate::ui::{Render, count, grid, pairs};
 
 /// Rows of a table that could have hundreds.
 const SHOWN: usize = 5;
-
-/// Micro-F1 on the two parts that nothing is learned from.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub(super) struct F1 {
-    pub(super) valid: f64,
-    pub(super) test: f64,
-}
 
 /// The choice.
 #[derive(Debug, Serialize)]
