@@ -14,7 +14,7 @@ use crate::grid;
 use crate::kmeans::kmeans;
 use crate::math::sigmoid;
 use crate::pairs;
-use crate::refit::{means, products, ridge};
+use crate::refit::{inherit, means, products, ridge};
 use crate::rows::{map_rows, sample};
 use crate::shape::{Shape, metric, root};
 use crate::tree::tree;
@@ -186,7 +186,7 @@ pub(crate) fn linear(
             })
             .collect();
         let fitted: Vec<Table> =
-            (product.iter().zip(parts)).map(|(table, part)| refit(table, part, &codes, plan.seed)).collect();
+            (product.iter().zip(parts)).map(|(table, part)| refit(table, part, &codes, plan)).collect();
         let weights = weights(codes.view(), plan.spec.prototypes);
         for (fill, mut tables) in [("product", product), ("ridge", fitted)] {
             for table in &mut tables {
@@ -264,8 +264,8 @@ pub(crate) fn attention(
 }
 
 /// The table after ridge regression on at most [`FITTED`] of the rows.
-fn refit(product: &Table, part: &Part<'_>, codes: &Array2<u16>, seed: u64) -> Table {
-    let drawn = sample(part.wanted.nrows(), FITTED, seed);
+fn refit(product: &Table, part: &Part<'_>, codes: &Array2<u16>, plan: &Plan) -> Table {
+    let drawn = sample(part.wanted.nrows(), FITTED, plan.seed);
     let wanted = part.wanted.select(Axis(0), &drawn);
     let codes = match part.rows {
         None => codes.select(Axis(0), &drawn),
@@ -276,7 +276,11 @@ fn refit(product: &Table, part: &Part<'_>, codes: &Array2<u16>, seed: u64) -> Ta
     };
     let mut residual = wanted - &look_up(product, codes.view());
     let mut table = product.clone();
-    ridge(&mut table.entries, codes.view(), &mut residual);
+    let mut change = ridge(table.entries.dim(), codes.view(), &mut residual);
+    if plan.metric().is_none() {
+        inherit(change.view_mut(), codes.view());
+    }
+    table.entries += &change;
     table
 }
 
@@ -356,9 +360,15 @@ pub(crate) fn pair(
         let rp = plan.prototypes(&r, right, &rc);
         let product = pairs::products(lp.view(), rp.view(), plan.spec.subspaces, scale);
         let codes = pairs::Codes { left: lc.view(), right: rc.view(), group };
-        let mut fitted = product.clone();
         let mut residual = pairs::remainder(&product, &codes, wanted);
-        pairs::ridge(&mut fitted, &codes, &mut residual);
+        let mut change = pairs::ridge(product.dim(), &codes, &mut residual);
+        if plan.metric().is_none() {
+            inherit(change.view_mut(), codes.left);
+            change.swap_axes(1, 2);
+            inherit(change.view_mut(), codes.right);
+            change.swap_axes(1, 2);
+        }
+        let fitted = &product + &change;
         let weights = pairs::weights(&codes, product.dim());
         for (fill, mut table) in [("product", product), ("ridge", fitted)] {
             grid::settle_pair(&mut table, &weights, plan.spec.bits, gain);

@@ -11,6 +11,7 @@ use crate::bucket::Buckets;
 use crate::data::label;
 use crate::evaluate::look_up;
 use crate::math::sigmoid;
+use crate::refit::inherit;
 
 /// Weights of the labels against the float network's probabilities that are tried.
 pub(crate) const TRUSTS: [f32; 3] = [0.0, 0.5, 1.0];
@@ -31,7 +32,9 @@ pub(crate) struct Goal<'a> {
 }
 
 /// Newton steps, bucket by bucket, the subspaces taking turns.
-pub(crate) fn fit(table: &mut Table, codes: ArrayView2<'_, u16>, goal: &Goal<'_>) {
+///
+/// With `tree`, codes that no row has change with their relatives; see [`inherit`].
+pub(crate) fn fit(table: &mut Table, codes: ArrayView2<'_, u16>, goal: &Goal<'_>, tree: bool) {
     let (subspaces, k, outputs) = table.entries.dim();
     let buckets: Vec<Buckets> = (0..subspaces).map(|c| Buckets::new(codes.column(c), k)).collect();
     let mut wanted = goal.teacher.mapv(|z| (1.0 - goal.trust) * sigmoid(z));
@@ -74,6 +77,9 @@ pub(crate) fn fit(table: &mut Table, codes: ArrayView2<'_, u16>, goal: &Goal<'_>
             });
         }
     }
+    if tree {
+        inherit(change.view_mut(), codes);
+    }
     table.entries += &change;
 }
 
@@ -100,7 +106,7 @@ mod tests {
         let mut table = Table { entries: Array3::zeros((1, 2, 2)), bias: None };
         let teacher = Array2::zeros((400, 2));
         let goal = Goal { labels: labels.view(), teacher: teacher.view(), trust: 1.0 };
-        fit(&mut table, codes.view(), &goal);
+        fit(&mut table, codes.view(), &goal, true);
         let p = table.entries.mapv(sigmoid);
         assert!((p[[0, 1, 0]] - 0.75).abs() < 0.01 && (p[[0, 0, 1]] - 0.75).abs() < 0.01, "{p}");
         assert!(p[[0, 1, 1]] < 0.02 && p[[0, 0, 0]] < 0.02, "{p}");

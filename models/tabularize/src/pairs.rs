@@ -86,14 +86,17 @@ pub(crate) fn remainder(table: &Array3<f32>, codes: &Codes<'_>, wanted: &Array2<
     residual
 }
 
-/// Entries that minimise `Σ (residual − Σ_c change[c, left, right])² + PULL·change²`, added to `table`.
+/// The `[C, K, K]` that minimise `Σ (residual − Σ_c change[c, left, right])² + PULL·change²`.
 ///
 /// `residual` `[(group, a), b]` is what is wanted minus what the tables now give; afterwards it is what remains.
-pub(crate) fn ridge(table: &mut Array3<f32>, codes: &Codes<'_>, residual: &mut Array2<f32>) {
-    let (subspaces, k, _) = table.dim();
+pub(crate) fn ridge(
+    (subspaces, k, _): (usize, usize, usize),
+    codes: &Codes<'_>,
+    residual: &mut Array2<f32>,
+) -> Array3<f32> {
     let (a, b) = codes.group;
     let lefts: Vec<Buckets> = (0..subspaces).map(|c| Buckets::new(codes.left.column(c), k)).collect();
-    let mut change = Array3::<f32>::zeros(table.dim());
+    let mut change = Array3::<f32>::zeros((subspaces, k, k));
     let mut before = f64::INFINITY;
     for _ in 0..PASSES {
         for (c, lefts) in lefts.iter().enumerate() {
@@ -134,7 +137,7 @@ pub(crate) fn ridge(table: &mut Array3<f32>, codes: &Codes<'_>, residual: &mut A
         }
         before = error;
     }
-    *table += &change;
+    change
 }
 
 #[cfg(test)]
@@ -151,8 +154,7 @@ mod tests {
             Array2::from_shape_fn((400, 3), |(i, j)| wanted(left[[i, 0]], right[[i / 2 * 3 + j, 0]]));
         let before = squares(residual.view());
         let codes = Codes { left: left.view(), right: right.view(), group: (2, 3) };
-        let mut table = Array3::zeros((1, 4, 4));
-        ridge(&mut table, &codes, &mut residual);
+        let table = ridge((1, 4, 4), &codes, &mut residual);
         assert!(squares(residual.view()) < 1e-3 * before);
         assert!((table[[0, 3, 2]] - 4.0).abs() < 0.3, "{table}");
     }

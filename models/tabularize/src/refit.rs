@@ -1,6 +1,6 @@
 //! Tables of linear kernels: prototype products, and ridge regression of the wanted outputs on the codes.
 
-use ndarray::{Array2, Array3, ArrayView2, Axis, s};
+use ndarray::{Array1, Array2, Array3, ArrayView1, ArrayView2, ArrayViewMut3, Axis, s};
 use rayon::prelude::*;
 use tablewright_model::{Dense, subspace};
 
@@ -22,32 +22,78 @@ pub(crate) fn means(x: ArrayView2<'_, f32>, codes: ArrayView2<'_, u16>, k: usize
     for c in 0..subspaces {
         let own = subspace(features, subspaces, c);
         let buckets = Buckets::new(codes.column(c), k);
-        // Sums and counts by heap index, leaves last; parents add up their children.
-        let mut sums = Array2::<f64>::zeros((2 * k, own.len()));
-        let mut counts = vec![0_usize; 2 * k];
+        let mut kin = Kin::new(k, own.len());
         for code in 0..k {
-            counts[k + code] = buckets.get(code).len();
-            let mut sum = sums.row_mut(k + code);
             for row in buckets.get(code) {
-                sum += &x.slice(s![row, own.clone()]).mapv(f64::from);
+                kin.add(code, 1, x.slice(s![row, own.clone()]));
             }
         }
-        for node in (1..k).rev() {
-            counts[node] = counts[2 * node] + counts[2 * node + 1];
-            let both = &sums.row(2 * node) + &sums.row(2 * node + 1);
-            sums.row_mut(node).assign(&both);
-        }
+        kin.close();
         for code in 0..k {
-            let mut node = k + code;
-            while node > 1 && counts[node] == 0 {
-                node /= 2;
-            }
-            let count = counts[node].max(1) as f64;
-            let mean = sums.row(node).mapv(|sum| (sum / count) as f32);
-            out.slice_mut(s![code, own.clone()]).assign(&mean);
+            out.slice_mut(s![code, own.clone()]).assign(&kin.mean(code));
         }
     }
     out
+}
+
+/// Gives the entries of codes that no row has the mean change of the rows of their nearest relatives in the tree.
+///
+/// A tree of more leaves than its input has values cuts through them: rounding in the hardware, or a slightly other
+/// input, then leads to a leaf beside the one that was fitted, which must not answer otherwise. `change` is
+/// `[C, K, outputs]`, `codes` `[rows, C]`.
+pub(crate) fn inherit(mut change: ArrayViewMut3<'_, f32>, codes: ArrayView2<'_, u16>) {
+    let (subspaces, k, outputs) = change.dim();
+    for c in 0..subspaces {
+        let buckets = Buckets::new(codes.column(c), k);
+        let mut own = change.index_axis_mut(Axis(0), c);
+        let mut kin = Kin::new(k, outputs);
+        for code in 0..k {
+            kin.add(code, buckets.get(code).len(), own.row(code));
+        }
+        kin.close();
+        for code in (0..k).filter(|&code| buckets.get(code).len() == 0) {
+            own.row_mut(code).assign(&kin.mean(code));
+        }
+    }
+}
+
+/// Weighted means over the leaves of a tree, and where a leaf has no weight, over those below its nearest ancestor.
+struct Kin {
+    /// Sums and weights by heap index, leaves last.
+    sums: Array2<f64>,
+    weights: Vec<usize>,
+}
+
+impl Kin {
+    fn new(k: usize, width: usize) -> Self {
+        Self { sums: Array2::zeros((2 * k, width)), weights: vec![0; 2 * k] }
+    }
+
+    fn add(&mut self, code: usize, weight: usize, value: ArrayView1<'_, f32>) {
+        let leaf = self.weights.len() / 2 + code;
+        self.weights[leaf] += weight;
+        for (sum, &v) in self.sums.row_mut(leaf).iter_mut().zip(value) {
+            *sum += f64::from(v) * weight as f64;
+        }
+    }
+
+    /// Adds the leaves up, once all are known.
+    fn close(&mut self) {
+        for node in (1..self.weights.len() / 2).rev() {
+            self.weights[node] = self.weights[2 * node] + self.weights[2 * node + 1];
+            let both = &self.sums.row(2 * node) + &self.sums.row(2 * node + 1);
+            self.sums.row_mut(node).assign(&both);
+        }
+    }
+
+    fn mean(&self, code: usize) -> Array1<f32> {
+        let mut node = self.weights.len() / 2 + code;
+        while node > 1 && self.weights[node] == 0 {
+            node /= 2;
+        }
+        let weight = self.weights[node].max(1) as f64;
+        self.sums.row(node).mapv(|sum| (sum / weight) as f32)
+    }
 }
 
 /// `[C, K, outputs]`: W·prototype, subspace by subspace.
@@ -62,14 +108,17 @@ pub(crate) fn products(dense: &Dense, prototypes: ArrayView2<'_, f32>, subspaces
     entries
 }
 
-/// Entries that minimise `Σ |residual − Σ_c change[c, code]|² + PULL·|change|²`, added to `entries`.
+/// The `[C, K, outputs]` that minimise `Σ |residual − Σ_c change[c, code]|² + PULL·|change|²`.
 ///
 /// `residual` `[rows, outputs]` is what is wanted minus what the tables now give; afterwards it is what remains.
 /// Subspaces take turns (block Gauss-Seidel on the normal equations), which needs no matrix of C·K squared.
-pub(crate) fn ridge(entries: &mut Array3<f32>, codes: ArrayView2<'_, u16>, residual: &mut Array2<f32>) {
-    let (subspaces, k, outputs) = entries.dim();
+pub(crate) fn ridge(
+    (subspaces, k, outputs): (usize, usize, usize),
+    codes: ArrayView2<'_, u16>,
+    residual: &mut Array2<f32>,
+) -> Array3<f32> {
     let buckets: Vec<Buckets> = (0..subspaces).map(|c| Buckets::new(codes.column(c), k)).collect();
-    let mut change = Array3::<f32>::zeros(entries.dim());
+    let mut change = Array3::<f32>::zeros((subspaces, k, outputs));
     let mut before = f64::INFINITY;
     for _ in 0..PASSES {
         for (c, buckets) in buckets.iter().enumerate() {
@@ -103,7 +152,7 @@ pub(crate) fn ridge(entries: &mut Array3<f32>, codes: ArrayView2<'_, u16>, resid
         }
         before = error;
     }
-    *entries += &change;
+    change
 }
 
 /// Sum of squares.
@@ -138,11 +187,13 @@ mod tests {
             [0.0, 1.0, 5.0, -2.0][i % 4] + [3.0, -1.0, 0.5][i / 4 % 3]
         });
         let mut residual = wanted.clone();
-        let mut entries = Array3::zeros((2, 4, 1));
-        ridge(&mut entries, codes.view(), &mut residual);
+        let mut entries = ridge((2, 4, 1), codes.view(), &mut residual);
         assert!(squares(residual.view()) < 1e-3 * squares(wanted.view()));
         let sum = entries[[0, 2, 0]] + entries[[1, 0, 0]];
         assert!((sum - 8.0).abs() < 0.1, "{sum}");
-        assert!(entries[[1, 3, 0]].abs() < 1e-9, "an unseen code keeps its product");
+        assert!(entries[[1, 3, 0]].abs() < 1e-9, "a code that no row has does not change");
+        inherit(entries.view_mut(), codes.view());
+        let sibling = entries[[1, 2, 0]];
+        assert!((entries[[1, 3, 0]] - sibling).abs() < 1e-6, "until it follows its sibling");
     }
 }

@@ -1,7 +1,7 @@
 //! Kernel by kernel from the float network to the table model.
 
 use ndarray::Array2;
-use tablewright_model::{Network, Positions, TableModel};
+use tablewright_model::{Encoder, Network, Positions, TableModel};
 
 use crate::data::{Data, Owned};
 use crate::encode::encode;
@@ -244,13 +244,14 @@ impl Search {
         let teacher = self.exact.logits(windows);
         let codes =
             map_rows(given.inputs[0].view(), |rows| encode(&linear.encoder, linear.spec.subspaces, rows));
+        let tree = matches!(linear.encoder, Encoder::Tree { .. });
         let base = head.chosen.name.clone();
         head.chosen = self.measure(base.clone(), &self.mixed, Place::Head, truth.as_ref());
         let mut kept = self.mixed.clone();
         for trust in logistic::TRUSTS {
             let mut tuned = linear.clone();
             let goal = logistic::Goal { labels: self.train.labels.view(), teacher: teacher.view(), trust };
-            logistic::fit(&mut tuned.table, codes.view(), &goal);
+            logistic::fit(&mut tuned.table, codes.view(), &goal, tree);
             let weights = learn::weights(codes.view(), tuned.spec.prototypes);
             grid::settle(&mut tuned.table, &weights, tuned.spec.bits, false);
             let mut with = self.mixed.clone();
