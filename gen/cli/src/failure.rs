@@ -12,6 +12,16 @@ pub(crate) enum Outcome {
     CheckFailed,
 }
 
+/// What to do about a file that cannot be read.
+fn read_remedy(reason: &io::Error) -> &'static str {
+    match reason.kind() {
+        io::ErrorKind::NotFound => "check its name",
+        io::ErrorKind::IsADirectory => "name a file in it",
+        io::ErrorKind::InvalidData => "give a text file",
+        _ => "check its permissions",
+    }
+}
+
 /// The input or the call is wrong: status 2. One message each: what, where, what to do.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
@@ -19,7 +29,7 @@ pub(crate) enum Failure {
     #[error("`{}`: there is no such file; give {wanted}", path.display())]
     Missing { path: PathBuf, wanted: &'static str },
     /// The operating system refused.
-    #[error("`{}` cannot be read: {reason}; check its permissions", path.display())]
+    #[error("`{}` cannot be read: {reason}; {}", path.display(), read_remedy(reason))]
     Read { path: PathBuf, reason: io::Error },
     /// A directory that is no build.
     #[error("`{}` is a directory without the manifest.json of a build; give {wanted}", path.display())]

@@ -26,7 +26,13 @@ impl Labels<'_> {
     /// All labelled windows of a trace and their split by time.
     pub(crate) fn split(&self, trace: &Trace) -> Result<(Dataset, Split), Error> {
         let dataset = Dataset::from_trace_with(trace, self.network, self.input, &DatasetOptions::default())?;
-        let split = Split::by_time(&dataset, self.input.lookahead, Fractions::default())?;
+        let split = Split::by_time(&dataset, self.input.lookahead, Fractions::default());
+        let split = split.map_err(|error| match error {
+            Error::Split { rows, detail } => {
+                Error::Split { rows, detail: format!("{detail} than {}", trace.info.file) }
+            }
+            other => other,
+        })?;
         Ok((dataset, split))
     }
 }

@@ -56,9 +56,10 @@ impl Split {
         };
         for (name, part) in [("train", &split.train), ("valid", &split.valid), ("test", &split.test)] {
             if part.is_empty() {
+                let enough = ((lookahead + 1) as f64 / train.min(valid)).ceil();
                 return fail(format!(
-                    "the {name} part has no window left once a look-ahead of {lookahead} accesses lies between the parts; \
-                     use a longer trace"
+                    "the {name} part has no window left once a look-ahead of {lookahead} accesses lies between the parts, \
+                     for which {enough} windows are enough; use a longer trace"
                 ));
             }
         }

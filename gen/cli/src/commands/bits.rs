@@ -167,10 +167,11 @@ impl Render for Study {
             Of::Entries => "entries",
             Of::Activations => "activations",
         };
-        let header = [of, "F1 floats", "F1 integers", "validation", "cost", "tables and encoders", ""];
+        let header =
+            [of, "F1 floats", "F1 integers", "F1 validation", "cost there", "tables and encoders", ""];
         let table = grid(&header, &[0, 1, 2, 3, 4, 5], rows);
         format!(
-            "{head}\n\n{table}\nF1 on the test part. fewest: costs at most {MAY_COST} of the best F1 of the integers on the validation part."
+            "{head}\n\n{table}\nF1 on the test part, but for the validation part's of the integers: fewest costs at most {MAY_COST} of the best there."
         )
     }
 }

@@ -14,6 +14,7 @@ use crate::outfile::{self, NewFile};
 use crate::parts::{Labels, Parts};
 use crate::stages::Stages;
 use crate::subject;
+use crate::summary::base_name;
 use crate::training::{NETWORK_DIGEST, override_page_bits, warn_of_pages};
 use crate::ui::{Ui, Unit};
 
@@ -63,6 +64,10 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
         outfile::check_place(svg, &inputs.map(PathBuf::as_path).collect::<Vec<_>>())?;
     }
     let trace = subject::trace(&args.trace, ui)?;
+    let own = model.provenance.get("trace");
+    if let Some(own) = own.filter(|own| **own != base_name(&args.trace)) {
+        ui.warn(format_args!("{}: the model was trained on {own}", args.trace.display()));
+    }
     warn_of_pages(&args.trace, &trace, &model.input, ui);
     let labels = Labels { network: &model.network, input: &model.input };
     let (all, split) = labels.split(&trace)?;
@@ -158,7 +163,18 @@ fn stage(
         left_out.push(format!("{needed_for}: there is no `{}`, give {option}", path.display()));
         return Ok(None);
     }
-    let network = subject::network(&path)?;
+    let network = match subject::network(&path) {
+        Err(_) if given.is_none() => {
+            left_out.push(format!(
+                "{}: `{}` is no network, give {}",
+                role.needed_for,
+                path.display(),
+                role.option
+            ));
+            return Ok(None);
+        }
+        other => other?,
+    };
     let of_network = difference("network", &network.config, &model.network, role.fields);
     let of_input = || difference("input", &network.input, &model.input, &INPUT_FIELDS);
     // Tables of a later training have their student in the same place.
@@ -169,6 +185,15 @@ fn stage(
     };
     match of_network.or_else(of_input).or_else(of_file) {
         None => Ok(Some(network)),
+        // Nobody named it: another call left it there.
+        Some(difference) if given.is_none() => {
+            let Role { needed_for, name, option, .. } = role;
+            let path = path.display();
+            left_out.push(format!(
+                "{needed_for}: `{path}` is not this model's {name} ({difference}), give {option}"
+            ));
+            Ok(None)
+        }
         Some(difference) => {
             Err(Failure::OtherNetwork { path, role: role.name, model: args.model.clone(), difference })
         }

@@ -75,7 +75,9 @@ fn heading(call: &Call<'_>, chosen: &Chosen) -> String {
     if let Some(f1) = &chosen.f1 {
         lines.push(format!("# F1 of the integer tables: validation {:.4}, test {:.4}.", f1.valid, f1.test));
         if call.network.is_none() {
-            lines.push("# Its student was trained without a teacher.".into());
+            lines.push(
+                "# Its student had no teacher: `train --teacher none` with this seed gives it again.".into(),
+            );
         }
     }
     lines.push(String::new());
