@@ -39,7 +39,7 @@ impl Built {
             return Err(Failure::OtherVersion { path: path.into() });
         }
         let changed_files = changed_files(&dir, &manifest);
-        Ok(Self { changed_files, dir, manifest, model, design, plan })
+        Ok(Self { dir, manifest, model, design, plan, changed_files })
     }
 }
 

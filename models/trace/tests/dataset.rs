@@ -136,7 +136,7 @@ fn split_refuses_what_leaves_nothing() {
     assert_eq!(
         Split::by_time(&dataset, 128, Fractions::default()).unwrap_err().to_string(),
         "split of 163 windows: the train part has no window left once a look-ahead of 128 accesses lies between the \
-         parts; use a longer trace"
+         parts, for which 645 windows are enough; use a longer trace"
     );
     for (train, valid) in [(0.6, 0.4), (0.0, 0.5), (f64::NAN, 0.2)] {
         let text = Split::by_time(&dataset, 1, Fractions { train, valid }).unwrap_err().to_string();
