@@ -101,7 +101,15 @@ fn a_model_from_python_becomes_hardware() {
     assert_eq!(gone["image_fault"]["line"], 0);
     assert_eq!(gone["vectors"], 0);
 
-    // A build replaces a build, and nothing else.
+    // A build replaces a build, one of another version too, and nothing else.
+    let manifest = here.join("odd.build/manifest.json");
+    let text = fs::read_to_string(&manifest).unwrap();
+    fs::write(
+        &manifest,
+        text.replace("\"version\": 2", "\"version\": 1").replace("interval_cycles", "pause"),
+    )
+    .unwrap();
+    assert_eq!(tablewright(here, "info odd.build").status.code(), Some(2));
     json(here, "build odd.safetensors -o odd.build", 0);
     fs::create_dir(here.join("precious")).unwrap();
     fs::write(here.join("precious/thesis.txt"), "all of it").unwrap();

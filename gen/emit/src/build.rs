@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use crate::manifest::{Interface, Manifest, read_manifest};
+use crate::manifest::{Interface, Manifest, is_build};
 use crate::{Error, Names};
 
 /// Where things lie in a build folder.
@@ -134,7 +134,7 @@ pub fn write_build(
 /// Nothing, an empty folder, or an earlier build.
 fn replaceable(root: &Path) -> Result<(), Error> {
     let occupied = root.exists() && std::fs::read_dir(root).map_or(true, |mut d| d.next().is_some());
-    if occupied && read_manifest(root).is_err() {
+    if occupied && !is_build(root) {
         return Err(Error::InTheWay(root.display().to_string()));
     }
     Ok(())

@@ -76,6 +76,16 @@ impl Manifest {
     pub(crate) const VERSION: u32 = VERSION;
 }
 
+/// Whether a folder is a build, of whatever version: what its manifest says of itself, and the core that it names.
+pub(crate) fn is_build(folder: &Path) -> bool {
+    let manifest = std::fs::read(folder.join("manifest.json")).ok();
+    let manifest = manifest.and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok());
+    manifest.is_some_and(|manifest| {
+        let core = manifest["core"].as_str().map(|core| folder.join("rtl").join(format!("{core}.v")));
+        manifest["version"].is_u64() && core.is_some_and(|core| core.is_file())
+    })
+}
+
 /// Reads the manifest of a build.
 pub fn read_manifest(build: &Path) -> Result<Manifest, Error> {
     let path = build.join("manifest.json");
