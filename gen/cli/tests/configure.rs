@@ -19,7 +19,7 @@ fn number(value: &Value) -> u64 {
 fn greedy_writes_what_train_takes() {
     let room = Room::new();
     let call = "configure app.trace --latency 250 --storage 220000 --layers 1 --dims 16,32 --heads 2 --positions absolute \
-                --subspaces 1,2 --prototypes 16,128 -o my.toml";
+                --subspaces 1,2 --prototypes 16,128 --bits 8 -o my.toml";
     let report = room.json(call);
     let chosen = &report["chosen"];
     assert_eq!(chosen["candidate"]["network"]["dim"], 32);

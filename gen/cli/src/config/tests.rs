@@ -90,7 +90,7 @@ fn messages_name_file_line_field_and_remedy() {
         ("pool = \"cls\"", "pool = \"first\""),
         ("degree = 16", "degree = 0"),
         ("prototypes = 128", "prototypes = 100"),
-        ("bits = 8", "bits = 9"),
+        ("bits = 4", "bits = 9"),
         ("activation_bits = 14", "activation_bits = 40"),
         ("subspaces = 2", "subspaces = 11"),
         ("prototypes = 64 ", "prototypes = 65 "),
