@@ -17,8 +17,6 @@ pub(crate) struct Built {
     pub(crate) model: TableModel,
     pub(crate) design: Design,
     pub(crate) plan: Plan,
-    /// Files that are not as `build` wrote them: somebody may want that, but should know.
-    pub(crate) changed_files: Vec<String>,
 }
 
 impl Built {
@@ -38,8 +36,12 @@ impl Built {
         if (plan.latency, plan.interval) != (manifest.latency_cycles, manifest.interval_cycles) {
             return Err(Failure::OtherVersion { path: path.into() });
         }
-        let changed_files = changed_files(&dir, &manifest);
-        Ok(Self { dir, manifest, model, design, plan, changed_files })
+        Ok(Self { dir, manifest, model, design, plan })
+    }
+
+    /// Files that are not as `build` wrote them: somebody may want that, but should know.
+    pub(crate) fn changed_files(&self) -> Vec<String> {
+        changed_files(&self.dir, &self.manifest)
     }
 }
 

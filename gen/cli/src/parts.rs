@@ -3,7 +3,7 @@
 use ndarray::{Axis, concatenate};
 use tablewright_model::{InputConfig, NetworkConfig};
 use tablewright_tabularize::Data;
-use tablewright_trace::{Dataset, DatasetOptions, Error, Fractions, Split, Trace};
+use tablewright_trace::{Dataset, Error, Fractions, Split, Trace};
 
 use crate::digest::Digest;
 
@@ -25,7 +25,7 @@ pub(crate) struct Labels<'a> {
 impl Labels<'_> {
     /// All labelled windows of a trace and their split by time.
     pub(crate) fn split(&self, trace: &Trace) -> Result<(Dataset, Split), Error> {
-        let dataset = Dataset::from_trace_with(trace, self.network, self.input, &DatasetOptions::default())?;
+        let dataset = Dataset::from_trace(trace, self.network, self.input)?;
         let split = Split::by_time(&dataset, self.input.lookahead, Fractions::default());
         let split = split.map_err(|error| match error {
             Error::Split { rows, detail } => {

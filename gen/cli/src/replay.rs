@@ -60,7 +60,7 @@ pub(crate) fn replay(
     let (network, input) = (&design.network, &design.input);
     let outputs = network.outputs;
     let blocks: Vec<u64> = trace.accesses.iter().map(|access| access.address >> input.block_bits).collect();
-    let labeller = Labeller::new(outputs, input, None);
+    let labeller = Labeller::new(outputs, input);
     let tokens = Tokens::of(trace, design);
     let mut pool = GoldenPool::new(design);
     let mut issuer = Issuer::new(input, outputs);

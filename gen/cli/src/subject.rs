@@ -134,7 +134,7 @@ pub(crate) fn inputs(
         };
         return Ok(trace.accesses.iter().skip(before).take(wanted).map(cut).collect());
     }
-    let options = DatasetOptions { rows: Rows::All, max_rows: Some(wanted), ..DatasetOptions::default() };
+    let options = DatasetOptions { rows: Rows::All, max_rows: Some(wanted) };
     let dataset = Dataset::from_trace_with(&trace, &model.network, &model.input, &options)?;
     Ok(dataset.windows.outer_iter().map(|w| w.iter().copied().collect()).collect())
 }

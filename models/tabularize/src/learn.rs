@@ -363,10 +363,7 @@ pub(crate) fn pair(
         let mut residual = pairs::remainder(&product, &codes, wanted);
         let mut change = pairs::ridge(product.dim(), &codes, &mut residual);
         if plan.metric().is_none() {
-            inherit(change.view_mut(), codes.left);
-            change.swap_axes(1, 2);
-            inherit(change.view_mut(), codes.right);
-            change.swap_axes(1, 2);
+            pairs::inherit(&mut change, &codes);
         }
         let fitted = &product + &change;
         let weights = pairs::weights(&codes, product.dim());

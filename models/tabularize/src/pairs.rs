@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use tablewright_model::subspace;
 
 use crate::bucket::Buckets;
-use crate::refit::squares;
+use crate::refit::{self, squares};
 
 /// As in the linear kernels' ridge regression.
 const PULL: f32 = 1.0;
@@ -138,6 +138,14 @@ pub(crate) fn ridge(
         before = error;
     }
     change
+}
+
+/// As [`refit::inherit`], for the codes of either operand.
+pub(crate) fn inherit(change: &mut Array3<f32>, codes: &Codes<'_>) {
+    refit::inherit(change.view_mut(), codes.left);
+    let mut turned = change.view_mut();
+    turned.swap_axes(1, 2);
+    refit::inherit(turned, codes.right);
 }
 
 #[cfg(test)]

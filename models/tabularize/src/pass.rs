@@ -25,6 +25,13 @@ pub(crate) fn live(config: &NetworkConfig, layer: usize) -> Vec<usize> {
     }
 }
 
+/// Numbers of one window's widest intermediate result.
+pub(crate) fn widest(config: &NetworkConfig) -> usize {
+    let n = config.tokens();
+    let token = (3 * config.inner()).max(config.hidden).max(config.heads * n);
+    (n * token).max(config.outputs)
+}
+
 /// Logits, or what happens at the kernel `stop`.
 pub(crate) fn pass(net: &Evaluator, windows: ArrayView3<'_, u8>, stop: Option<Place>) -> Outcome {
     let config = &net.config;

@@ -42,9 +42,6 @@ pub enum Rows {
 pub struct DatasetOptions {
     /// Which accesses become rows.
     pub rows: Rows,
-    /// Label only deltas inside a page of 2^`page_bits` bytes (for physical addresses, 12), instead of what
-    /// [`InputConfig::page_bits`] says.
-    pub page_bits: Option<u32>,
     /// Keep at most this many rows, evenly thinned over the trace.
     pub max_rows: Option<usize>,
 }
@@ -66,7 +63,7 @@ impl Dataset {
         check_length(trace, network, input, options.rows)?;
         let blocks: Vec<u64> =
             trace.accesses.iter().map(|access| access.address >> input.block_bits).collect();
-        let labeller = Labeller::new(network.outputs, input, options.page_bits);
+        let labeller = Labeller::new(network.outputs, input);
         let first = network.history - 1;
         let current: Vec<u32> = match options.rows {
             Rows::All => (first..blocks.len()).map(|at| at as u32).collect(),
@@ -76,7 +73,7 @@ impl Dataset {
                 .collect(),
         };
         if current.is_empty() {
-            return Err(nothing_to_learn(trace, network, input, options));
+            return Err(nothing_to_learn(trace, network, input));
         }
         let current = match options.max_rows {
             Some(max) => thin(0..current.len(), max).map(|row| current[row]).collect(),
@@ -137,11 +134,6 @@ pub fn thin(rows: Range<usize>, max: usize) -> impl Iterator<Item = usize> {
 fn check_config(network: &NetworkConfig, input: &InputConfig, options: &DatasetOptions) -> Result<(), Error> {
     let mut violations = network.violations(tablewright_model::Purpose::Network);
     violations.extend(input.violations(network.segments));
-    if let Some(bits) = options.page_bits
-        && !(input.block_bits + 1..=48).contains(&bits)
-    {
-        violations.push(format!("page bits are {bits}, allowed are {} to 48", input.block_bits + 1));
-    }
     if options.max_rows == Some(0) {
         violations.push("at most 0 rows are asked for, at least 1 is needed".into());
     }
@@ -188,19 +180,13 @@ fn single_block(trace: &Trace, input: &InputConfig) -> Result<(), Error> {
     }
 }
 
-fn nothing_to_learn(
-    trace: &Trace,
-    network: &NetworkConfig,
-    input: &InputConfig,
-    options: &DatasetOptions,
-) -> Error {
+fn nothing_to_learn(trace: &Trace, network: &NetworkConfig, input: &InputConfig) -> Error {
     if let Err(error) = single_block(trace, input) {
         return error;
     }
     let file = trace.info.file.clone();
-    let page = options
+    let page = input
         .page_bits
-        .or(input.page_bits)
         .map_or_else(String::new, |bits| format!(" in the same page of {} bytes", 1u64 << bits));
     Error::NoDeltaInRange { trace: file, lookahead: input.lookahead, range: network.outputs / 2, page }
 }

@@ -77,11 +77,9 @@ pub struct Labeller {
 }
 
 impl Labeller {
-    /// `page_bits` are address bits, at least `input.block_bits`, instead of [`InputConfig::page_bits`]; where neither says
-    /// anything, deltas are labelled wherever they lead.
-    pub fn new(outputs: usize, input: &InputConfig, page_bits: Option<u32>) -> Self {
-        let page_shift =
-            page_bits.or(input.page_bits).map(|bits| bits.saturating_sub(input.block_bits).min(63));
+    /// Without [`InputConfig::page_bits`] deltas are labelled wherever they lead.
+    pub fn new(outputs: usize, input: &InputConfig) -> Self {
+        let page_shift = input.page_bits.map(|bits| bits.saturating_sub(input.block_bits).min(63));
         Self { outputs, lookahead: input.lookahead, page_shift }
     }
 

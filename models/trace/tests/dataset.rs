@@ -66,15 +66,14 @@ fn rows_without_a_delta_are_dropped_or_kept() {
 fn deltas_across_a_page_are_left_out_when_asked() {
     // Blocks 62 and 63 are in page 0, 64 in page 1.
     let trace = blocks(&[62, 63, 64, 64]);
-    let options = DatasetOptions { page_bits: Some(12), ..DatasetOptions::default() };
-    let dataset = Dataset::from_trace_with(&trace, &network(1, 256), &input(2), &options).unwrap();
-    assert_eq!((dataset.current.clone(), bits(&dataset, 0)), (vec![0], vec![0]));
-    let paged = InputConfig { page_bits: Some(12), ..input(2) };
-    assert_eq!(Dataset::from_trace(&trace, &network(1, 256), &paged).unwrap(), dataset);
-    // What is asked for goes before what the input says.
-    let wide = DatasetOptions { page_bits: Some(20), ..DatasetOptions::default() };
-    let all = Dataset::from_trace_with(&trace, &network(1, 256), &paged, &wide).unwrap();
-    assert_eq!(bits(&all, 0), [0, 1]);
+    let paged = |page_bits| {
+        let input = InputConfig { page_bits, ..input(2) };
+        Dataset::from_trace(&trace, &network(1, 256), &input).unwrap()
+    };
+    assert_eq!((paged(Some(12)).current, bits(&paged(Some(12)), 0)), (vec![0], vec![0]));
+    for wide in [Some(20), None] {
+        assert_eq!(bits(&paged(wide), 0), [0, 1]);
+    }
 }
 
 #[test]
@@ -87,36 +86,34 @@ fn a_sparse_label_range_has_its_own_bits() {
 
 #[test]
 fn messages_of_traces_that_do_not_do() {
-    let of = |trace: &Trace, outputs, options: &DatasetOptions| {
-        Dataset::from_trace_with(trace, &network(10, outputs), &input(128), options).unwrap_err().to_string()
+    let of = |trace: &Trace, outputs, page_bits| {
+        let input = InputConfig { page_bits, ..input(128) };
+        Dataset::from_trace(trace, &network(10, outputs), &input).unwrap_err().to_string()
     };
-    let plain = DatasetOptions::default();
     assert_eq!(
-        of(&blocks(&(0..50).collect::<Vec<_>>()), 256, &plain),
+        of(&blocks(&(0..50).collect::<Vec<_>>()), 256, None),
         "t: 50 accesses reach the predictor, at least 138 are needed (a history of 10 and a look-ahead of 128); use a \
          longer trace or one that misses the caches more"
     );
     assert_eq!(
-        of(&blocks(&[77; 200]), 256, &plain),
+        of(&blocks(&[77; 200]), 256, None),
         "t: every access that reaches the predictor (200) goes to the one block 0x4d, so there is no delta to learn; use a \
          trace whose program touches more memory"
     );
-    assert!(of(&blocks(&[77]), 256, &plain).contains("reaches the predictor (1) goes to the one block 0x4d"));
+    assert!(of(&blocks(&[77]), 256, None).contains("reaches the predictor (1) goes to the one block 0x4d"));
     let far: Vec<u64> = (0..200).map(|i| i * 1000).collect();
     assert_eq!(
-        of(&blocks(&far), 256, &plain),
+        of(&blocks(&far), 256, None),
         "t: no access is followed within 128 accesses by one that is 1 to 128 blocks away, so there is nothing to learn; \
          raise network.outputs or input.lookahead, or use another trace"
     );
     let pages: Vec<u64> = (0..200).map(|i| i * 64).collect();
-    let physical = DatasetOptions { page_bits: Some(12), ..plain };
-    assert!(of(&blocks(&pages), 256, &physical).contains("128 blocks away in the same page of 4096 bytes"));
+    assert!(of(&blocks(&pages), 256, Some(12)).contains("128 blocks away in the same page of 4096 bytes"));
     assert_eq!(
-        of(&blocks(&pages), 7, &plain),
+        of(&blocks(&pages), 7, None),
         "network.outputs is 7, it must be even (half for each direction)"
     );
-    let bad = DatasetOptions { page_bits: Some(6), ..plain };
-    assert_eq!(of(&blocks(&pages), 256, &bad), "page bits are 6, allowed are 7 to 48");
+    assert_eq!(of(&blocks(&pages), 256, Some(6)), "input.page_bits is 6, allowed are 7 to 48");
 }
 
 #[test]
@@ -224,9 +221,9 @@ proptest! {
 
     #[test]
     fn labels_agree_with_the_definition(trace in proptest::collection::vec(0u64..60, 30..60), paged in any::<bool>()) {
-        let page_bits = paged.then_some(10);
-        let options = DatasetOptions { rows: Rows::All, page_bits, max_rows: None };
-        let dataset = Dataset::from_trace_with(&blocks(&trace), &network(4, 20), &input(9), &options).unwrap();
+        let options = DatasetOptions { rows: Rows::All, max_rows: None };
+        let input = InputConfig { page_bits: paged.then_some(10), ..input(9) };
+        let dataset = Dataset::from_trace_with(&blocks(&trace), &network(4, 20), &input, &options).unwrap();
         for (row, &at) in dataset.current.iter().enumerate() {
             let at = at as usize;
             let expected: Vec<usize> = (0..20).filter(|&output| {

@@ -23,9 +23,9 @@ const MAY_COST: f64 = 0.01;
 /// Show how many bits table entries or activations need: make the tables anew for each width, and measure them
 ///
 /// For each width the network is turned into tables whose entries all have it, and F1 is measured of the tables in floats
-/// and in integers. The fewest bits are those that cost at most 0.01 of the best F1 that integers of any width reach, on
-/// the validation part of the trace; all else is of the test part. With --activations the entries stay as the configuration has them, and the values between
-/// the kernels get the widths.
+/// and in integers, on the test part of the trace. The fewest bits are those that cost at most 0.01 of the best F1 that
+/// integers of any width reach on its validation part. With --activations the entries stay as the configuration has them,
+/// and the values between the kernels get the widths.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     tablewright bits app.stages/student.safetensors --trace app.champsimtrace.xz\n  \

@@ -163,39 +163,37 @@ fn stage(
         left_out.push(format!("{needed_for}: there is no `{}`, give {option}", path.display()));
         return Ok(None);
     }
-    let network = match subject::network(&path) {
-        Err(_) if given.is_none() => {
-            left_out.push(format!(
-                "{}: `{}` is no network, give {}",
-                role.needed_for,
-                path.display(),
-                role.option
-            ));
-            return Ok(None);
+    match student_or_teacher(path, role, model, &args.model) {
+        Ok(network) => Ok(Some(network)),
+        // Nobody named it: another call left it there.
+        Err(problem) if given.is_none() => {
+            left_out.push(format!("{}: {problem}, with {}", role.needed_for, role.option));
+            Ok(None)
         }
-        other => other?,
-    };
+        Err(problem) => Err(problem),
+    }
+}
+
+/// A network that fits the model.
+fn student_or_teacher(
+    path: PathBuf,
+    role: &Role,
+    model: &TableModel,
+    model_path: &Path,
+) -> Result<Network, Failure> {
+    let network = subject::network(&path)?;
     let of_network = difference("network", &network.config, &model.network, role.fields);
     let of_input = || difference("input", &network.input, &model.input, &INPUT_FIELDS);
     // Tables of a later training have their student in the same place.
-    let of_file = || -> Option<String> {
-        let recorded = model.provenance.get(NETWORK_DIGEST).filter(|_| role.makes_tables);
-        let same = recorded.is_none_or(|recorded| digest::of_file(&path).is_ok_and(|own| own == *recorded));
+    let of_file = || {
+        let recorded = model.provenance.get(NETWORK_DIGEST).filter(|_| role.makes_tables)?;
+        let same = digest::of_file(&path).is_ok_and(|own| own == *recorded);
         (!same).then(|| "the tables were made from another training's".to_owned())
     };
     match of_network.or_else(of_input).or_else(of_file) {
-        None => Ok(Some(network)),
-        // Nobody named it: another call left it there.
-        Some(difference) if given.is_none() => {
-            let Role { needed_for, name, option, .. } = role;
-            let path = path.display();
-            left_out.push(format!(
-                "{needed_for}: `{path}` is not this model's {name} ({difference}), give {option}"
-            ));
-            Ok(None)
-        }
+        None => Ok(network),
         Some(difference) => {
-            Err(Failure::OtherNetwork { path, role: role.name, model: args.model.clone(), difference })
+            Err(Failure::OtherNetwork { path, role: role.name, model: model_path.into(), difference })
         }
     }
 }

@@ -25,7 +25,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
         build_dir: args.build_dir.display().to_string(),
         passed,
         modules: report.modules,
-        changed_files: built.changed_files,
+        changed_files: built.changed_files(),
         complaints: report.complaints,
     })?;
     Ok(if passed { Outcome::Done } else { Outcome::CheckFailed })

@@ -78,7 +78,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
         trace_windows: traced.len().min(args.vectors),
         faulty_images,
         image_fault,
-        changed_files: built.changed_files,
+        changed_files: built.changed_files(),
         kernels: built.design.nodes.len(),
         waves: args.waves.as_ref().map(|w| w.display().to_string()),
         report,

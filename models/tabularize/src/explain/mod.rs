@@ -20,6 +20,7 @@ pub use compare::{Distance, KernelErrors, errors};
 
 use crate::data::Data;
 use crate::evaluate::Evaluator;
+use crate::pass::widest;
 use crate::score::{Best, best, counts};
 
 /// Numbers of the widest intermediate result held for the windows of one batch: 64 MiB.
@@ -51,11 +52,4 @@ pub fn f1(evaluator: &Evaluator, choose: Data<'_>, measure: Data<'_>) -> Measure
 fn batches(config: &NetworkConfig, count: usize) -> impl Iterator<Item = Range<usize>> {
     let size = (LARGEST / widest(config)).max(1);
     (0..count.div_ceil(size)).map(move |i| i * size..((i + 1) * size).min(count))
-}
-
-/// Numbers of one window's widest intermediate result.
-pub(crate) fn widest(config: &NetworkConfig) -> usize {
-    let n = config.tokens();
-    let token = (3 * config.inner()).max(config.hidden).max(config.heads * n);
-    (n * token).max(config.outputs)
 }

@@ -7,11 +7,10 @@ use crate::encode::encode;
 use crate::evaluate::{Evaluator, LinearStep, PairStep, QkvStep, Step};
 use crate::math::sigmoid;
 use crate::pairs;
+use crate::pass::widest;
 use crate::place::Place;
 use crate::refit::{means, products};
 use crate::rows::{map_rows, sample};
-
-use super::widest;
 
 /// Numbers of the widest intermediate result held for all windows at once: 256 MiB.
 const LARGEST: usize = 1 << 26;
