@@ -102,7 +102,7 @@ fn check(network: &NetworkConfig, encoders: [EncoderKind; 3], seed: u64, optimis
     );
     let lowered = lower(&model);
     let design = if optimised { passes::for_hardware(&lowered) } else { lowered };
-    let plan = Plan::serial(&design);
+    let plan = Plan::automatic(&design);
     match yosys(&design, &plan) {
         Some(counted) => {
             assert_eq!(counted, Counted::of(&Resources::of_design(&design, &plan)), "{network:?}");

@@ -16,7 +16,7 @@ use minijinja::{Value as Context, context};
 use tablewright_design::{Design, NodeId};
 use tablewright_plan::Plan;
 
-pub use build::{BuildDir, Origin, changed_files, check_model, write_build};
+pub use build::{BuildDir, Origin, changed_files, check_origin, write_build};
 pub use image::{Image, hex, images};
 pub use manifest::{Interface, Manifest, read_manifest};
 pub use names::{Names, identifier};
@@ -56,9 +56,9 @@ pub enum Error {
     /// A path that ends in no name.
     #[error("{0}: the path ends in no name that the build could get; give the path of a folder to make")]
     NoName(String),
-    /// A build whose model was exchanged.
-    #[error("{0}: not the model that the build was made from (its hash is not the manifest's); build again")]
-    OtherModel(String),
+    /// A build whose model or plan was exchanged.
+    #[error("{0}: not what the build was made from (its hash is not the manifest's); build again")]
+    OtherOrigin(String),
     /// A fault of this program.
     #[error("template {0}: please report this as a bug")]
     Template(#[from] minijinja::Error),
@@ -169,7 +169,7 @@ pub fn files(design: &Design, plan: &Plan, vectors: &Vectors) -> Result<BTreeMap
             files.insert(format!("rtl/{name}.v"), text.to_owned());
         }
     }
-    for image in images(design) {
+    for image in images(design, plan) {
         files.insert(format!("rtl/mem/{}", image.file), image.text());
     }
     let probe = context! { module => names.probe(), ..common.clone() };

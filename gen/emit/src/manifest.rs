@@ -11,7 +11,7 @@ use tablewright_plan::Plan;
 use crate::Error;
 
 /// Version of the build folder's layout.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// `manifest.json` of a build. Hashes, never dates or paths of a machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

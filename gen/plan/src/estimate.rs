@@ -29,6 +29,8 @@ pub struct Estimate {
     pub latency_cycles: u64,
     /// Cycles from one window to the next, nobody stalling.
     pub interval_cycles: u64,
+    /// Levels of logic between two registers, at most; a level is about a multiplexer of two.
+    pub levels: u32,
     /// The node that sets the interval.
     pub bottleneck: String,
     /// Table words read for one inference.
@@ -130,6 +132,7 @@ impl Estimate {
             model: design.name.clone(),
             latency_cycles: plan.latency,
             interval_cycles: plan.interval,
+            levels: plan.depth,
             bottleneck: design.node(plan.bottleneck()).name.clone(),
             words_per_inference: design.words_per_inference(),
             table_bits: total.table_bits,
@@ -177,7 +180,8 @@ fn basis() -> BTreeMap<&'static str, Basis> {
         "kernels.memories",
         "kernels.operators",
     ];
-    let modelled = ["published.latency_cycles", "published.storage_bits", "published.storage_bits_32"];
+    let modelled =
+        ["levels", "published.latency_cycles", "published.storage_bits", "published.storage_bits_32"];
     let exact = exact.into_iter().map(|field| (field, Basis::Exact));
     exact.chain(modelled.into_iter().map(|field| (field, Basis::Modelled))).collect()
 }
@@ -244,7 +248,7 @@ mod tests {
 
     fn dart_estimate() -> Estimate {
         let design = passes::optimise(&lower(&random_model(&dart(), dart_spec(), 1)));
-        let plan = Plan::serial(&design);
+        let plan = Plan::automatic(&design);
         let target = Target {
             name: "none".into(),
             title: String::new(),

@@ -26,15 +26,21 @@ impl Build {
         Self::of_design(passes::for_hardware(&lower(model)))
     }
 
-    /// Of a design.
+    /// Of a design, laid out as it is where nobody says otherwise.
     pub(crate) fn of_design(design: Design) -> Self {
-        let plan = Plan::serial(&design);
+        let plan = Plan::automatic(&design);
+        Self::planned(design, plan)
+    }
+
+    /// Of a design under a plan.
+    pub(crate) fn planned(design: Design, plan: Plan) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let dir = BuildDir::new(folder.path().join("build"));
         let files = files(&design, &plan, &vectors::testbench(&design, 12, &[], 5)).unwrap();
         let origin = Origin {
             model: &design.name,
             model_bytes: &[],
+            plan: String::new(),
             passes: vec![],
             target: "generic",
             cycles: (plan.latency, plan.interval),
@@ -55,7 +61,7 @@ impl Build {
     pub(crate) fn prove(&self, count: usize) {
         let linted = lint(&self.dir).unwrap();
         assert!(linted.complaints.is_empty(), "{:#?}", linted.complaints);
-        assert_eq!(check_images(&self.dir, &self.design), (None, 0));
+        assert_eq!(check_images(&self.dir, &self.design, &self.plan), (None, 0));
         for stall in [0.0, 0.4] {
             let report = self.simulate(count, stall);
             assert!(report.passed(), "{report:#?}");

@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use serde::Serialize;
 use tablewright_emit::{BuildDir, Interface, Origin, files, write_build};
 use tablewright_model::model_to_bytes;
-use tablewright_plan::Plan;
+use tablewright_plan::{Plan, text};
 use tablewright_verif::vectors;
 
 use crate::built::designed;
 use crate::failure::{Failure, Outcome};
+use crate::planned::PlanArgs;
 use crate::subject;
 use crate::ui::{Render, Ui, bits, count, pairs};
 
@@ -39,13 +40,16 @@ pub(crate) struct Args {
     /// Build the graph as lowered, without any optimisation pass
     #[arg(long)]
     pub(crate) no_passes: bool,
+    #[command(flatten)]
+    pub(crate) plan: PlanArgs,
 }
 
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
     let target = tablewright_fpga::target(&args.target)?;
     let model = subject::model(&args.model)?;
     let (design, passes) = designed(&model, !args.no_passes);
-    let plan = Plan::serial(&design);
+    let directives = args.plan.directives(&design)?;
+    let plan = Plan::new(&design, &directives);
     ui.detail(format_args!(
         "{} kernels, {} table words an inference",
         design.nodes.len(),
@@ -60,6 +64,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
     let origin = Origin {
         model: &model.name,
         model_bytes: &model_to_bytes(&model)?,
+        plan: text::print(&design, &directives),
         passes,
         target: &target.name,
         cycles: (plan.latency, plan.interval),
@@ -76,6 +81,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
         latency_cycles: plan.latency,
         interval_cycles: plan.interval,
         bottleneck: design.node(plan.bottleneck()).name.clone(),
+        levels: plan.depth,
         passes: manifest.passes,
     })?;
     Ok(Outcome::Done)
@@ -92,6 +98,7 @@ struct About {
     latency_cycles: u64,
     interval_cycles: u64,
     bottleneck: String,
+    levels: u32,
     passes: Vec<String>,
 }
 
@@ -110,6 +117,7 @@ impl Render for About {
             ("encoders", bits(self.encoder_bits)),
             ("latency", format!("{} cycles", count(self.latency_cycles))),
             ("interval", format!("{} cycles, set by {}", count(self.interval_cycles), self.bottleneck)),
+            ("clock", format!("at most {} levels of logic between two registers", self.levels)),
             ("next", format!("tablewright sim {}", self.build_dir)),
         ])
     }

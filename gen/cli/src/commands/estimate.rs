@@ -11,6 +11,7 @@ use tablewright_plan::{Plan, Target};
 
 use crate::built::{Built, designed};
 use crate::failure::{Failure, Outcome};
+use crate::planned::PlanArgs;
 use crate::subject::Subject;
 use crate::ui::{Render, Ui, bits, count, grid, pairs};
 
@@ -32,6 +33,8 @@ pub(crate) struct Args {
     /// What the hardware is made for; a build directory knows its own, a model has `generic`
     #[arg(long, value_name = "NAME")]
     pub(crate) target: Option<String>,
+    #[command(flatten)]
+    pub(crate) plan: PlanArgs,
 }
 
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
@@ -47,12 +50,20 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
     };
     let estimate = match Subject::of(path, WANTED)? {
         Subject::BuildDir => {
+            if args.plan.asked() {
+                return Err(Failure::Options {
+                    option: "--plan, --latency, --interval, --levels",
+                    problem: "a build has its plan already; give the model instead, or build again"
+                        .to_owned(),
+                });
+            }
             let built = Built::open(path)?;
             Estimate::of(&built.design, &built.plan, &or(&built.manifest.target)?)
         }
         Subject::Model => {
             let (design, _) = designed(&load_model(path)?, true);
-            Estimate::of(&design, &Plan::serial(&design), &or(tablewright_fpga::DEFAULT)?)
+            let plan = Plan::new(&design, &args.plan.directives(&design)?);
+            Estimate::of(&design, &plan, &or(tablewright_fpga::DEFAULT)?)
         }
         other => return Err(other.instead(path, WANTED)),
     };
@@ -147,7 +158,7 @@ fn memory(memory: &Memory) -> String {
 
 /// Of the whole.
 fn totals(estimate: &Estimate) -> String {
-    let exact = word(Basis::Exact);
+    let (exact, modelled) = (word(Basis::Exact), word(Basis::Modelled));
     let rows = [
         ("latency", format!("{} cycles", count(estimate.latency_cycles))),
         ("interval", format!("{} cycles, set by {}", count(estimate.interval_cycles), estimate.bottleneck)),
@@ -158,7 +169,13 @@ fn totals(estimate: &Estimate) -> String {
         ("writable memories", bits(estimate.writable_bits)),
         ("flip-flops", count(estimate.register_bits)),
     ];
-    grid(&["in all", "", ""], &[], rows.map(|(what, value)| vec![what.to_owned(), value, exact.to_owned()]))
+    let levels = ("logic between two registers", format!("{} levels", estimate.levels));
+    let rows = rows.into_iter().map(|row| (row, exact)).chain([(levels, modelled)]);
+    grid(
+        &["in all", "", ""],
+        &[],
+        rows.map(|((what, value), basis)| vec![what.to_owned(), value, basis.to_owned()]),
+    )
 }
 
 /// The paper's numbers.

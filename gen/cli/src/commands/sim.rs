@@ -56,7 +56,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
         Some(path) => subject::inputs(path, &built.model, &built.design, args.vectors, ui)?,
         None => Vec::new(),
     };
-    let (image_fault, faulty_images) = check_images(&built.dir, &built.design);
+    let (image_fault, faulty_images) = check_images(&built.dir, &built.design, &built.plan);
     let windows = vectors::windows(&built.design, args.vectors, &traced, args.seed);
     let options = Cosim { stall: args.stall, seed: args.seed, waves: args.waves.clone() };
 
