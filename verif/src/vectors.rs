@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use tablewright_design::{Design, NodeId};
 use tablewright_emit::{Vectors, hex, stream_widths};
-use tablewright_golden::Golden;
+use tablewright_golden::{Demand, Golden};
 
 /// A small generator of pseudo-random numbers (xorshift64*), the same on every machine.
 #[derive(Debug, Clone)]
@@ -139,4 +139,28 @@ pub fn testbench(design: &Design, count: usize, traced: &[Vec<u8>], seed: u64) -
 /// A hexadecimal word of the length of `bits`, and a newline.
 fn padded(digits: &str, bits: usize) -> String {
     format!("{digits:0>width$}\n", width = bits.div_ceil(4))
+}
+
+/// `count` demand accesses: the ends of the address space, then those of `traced`, then made-up ones: walks of small strides
+/// that come back, so that blocks repeat, and jumps between them.
+pub fn demands(design: &Design, count: usize, traced: &[Demand], seed: u64) -> Vec<Demand> {
+    let block = 1_u64 << design.input.block_bits;
+    let corners = [0, u64::MAX, block, u64::MAX - block, 1 << 63, u64::MAX / 3];
+    let mut all: Vec<Demand> =
+        corners.into_iter().map(|address| Demand { address, pc: address.rotate_left(7) }).collect();
+    all.truncate(count);
+    all.extend(traced.iter().take(count - all.len()));
+    let mut random = Random::new(seed);
+    let mut wide = move || u64::from(random.word()) << 32 | u64::from(random.word());
+    let (mut address, mut stride, mut pc) = (0_u64, block, 0);
+    while all.len() < count {
+        match wide() % 16 {
+            0 => (address, pc) = (wide() >> (wide() % 40), wide() >> 16),
+            1 => stride = (wide() % 8).wrapping_sub(3).wrapping_mul(block),
+            2 => address = address.wrapping_sub(stride.wrapping_mul(wide() % 16)),
+            _ => address = address.wrapping_add(stride),
+        }
+        all.push(Demand { address: address ^ wide() % block, pc });
+    }
+    all
 }

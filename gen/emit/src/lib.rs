@@ -7,6 +7,7 @@ mod build;
 mod image;
 mod manifest;
 mod names;
+mod prefetcher;
 mod render;
 mod stage;
 
@@ -14,11 +15,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use minijinja::{Value as Context, context};
 use tablewright_design::{Design, NodeId};
-use tablewright_plan::Plan;
+use tablewright_plan::{Plan, PrefetcherPlan};
 
 pub use build::{BuildDir, Origin, changed_files, check_model, write_build};
 pub use image::{Image, hex, images};
-pub use manifest::{Interface, Manifest, read_manifest};
+pub use manifest::{Interface, Manifest, PrefetcherSummary, read_manifest};
 pub use names::{Names, identifier};
 
 use render::Templates;
@@ -125,8 +126,14 @@ pub fn files(design: &Design, plan: &Plan, vectors: &Vectors) -> Result<BTreeMap
     }
     let (in_width, out_width) = stream_widths(design);
     let last = design.nodes.last().map(|n| n.name.clone());
+    let logits = design.node(design.logits());
     let common = context! {
         core => names.core(),
+        predictor => names.predictor(),
+        logits => logits.name.clone(),
+        logits_format => logits.value.format.to_string(),
+        logits_cycle => plan.stage(design.logits()).last(),
+        row_width => stage::row_width(logits),
         in_width,
         out_width,
         what => if design.streaming { "access" } else { "window" },
@@ -137,22 +144,37 @@ pub fn files(design: &Design, plan: &Plan, vectors: &Vectors) -> Result<BTreeMap
         interval => plan.interval,
         windows => vectors.count,
         streaming => design.streaming,
-        boundaries => boundaries(design).iter().map(|b| context! { name => b.name.clone(), width => b.width }).collect::<Vec<_>>(),
+        queue => plan.queue,
+        outputs => design.network.outputs,
+        window_width => window_bits(design),
+        segments => design.network.segments,
+        segment_bits => design.input.segment_bits,
     };
+    // The last node, the decision, is in the core; the predictor has the others.
+    let (before, decision) = stages.split_at(stages.len() - 1);
+
     let core = context! {
         title => format!("{}: the predictor of model {}", names.core(), design.name),
         module => names.core(),
-        segments => design.network.segments,
-        segment_bits => design.input.segment_bits,
-        outputs => design.network.outputs,
-        window_width => window_bits(design),
-        queue => plan.queue,
-        stages => render::data(&stages),
-        last,
-        unread => unread(design),
+        decision => decision.first().map(render::data),
+        last => last.clone(),
         ..common.clone()
     };
     add_rtl(&mut files, &names.core(), templates.render("core.v.j2", core)?);
+    let predictor = context! {
+        title => format!("{}: the logits of model {}", names.predictor(), design.name),
+        module => names.predictor(),
+        stages => render::data(&before),
+        unread => unread(design),
+        ..common.clone()
+    };
+    add_rtl(&mut files, &names.predictor(), templates.render("predictor.v.j2", predictor)?);
+    let around = prefetcher::context(design, plan, &PrefetcherPlan::new(design, plan), &names);
+    let prefetcher = context! { ..around.clone(), ..common.clone() };
+    add_rtl(&mut files, &names.prefetcher(), templates.render("prefetcher.v.j2", prefetcher)?);
+    let probe = templates.render("prefetcher_probe.v.j2", around.clone())?;
+    files.insert(format!("tb/{}.v", names.prefetcher_probe()), probe);
+    files.insert("tb/prefetcher.cpp".to_owned(), templates.render("prefetcher.cpp.j2", around)?);
 
     // Cells use cells.
     loop {
@@ -172,7 +194,15 @@ pub fn files(design: &Design, plan: &Plan, vectors: &Vectors) -> Result<BTreeMap
     for image in images(design) {
         files.insert(format!("rtl/mem/{}", image.file), image.text());
     }
-    let probe = context! { module => names.probe(), ..common.clone() };
+    let watched: Vec<Context> = boundaries(design)
+        .iter()
+        .map(|b| {
+            // Where in the core its signals are.
+            let place = if last.as_ref() == Some(&b.name) { "" } else { "u_predictor." };
+            context! { name => b.name.clone(), width => b.width, place }
+        })
+        .collect();
+    let probe = context! { module => names.probe(), boundaries => watched, ..common.clone() };
     files.insert(format!("tb/{}.v", names.probe()), templates.render("probe.v.j2", probe)?);
     let distinct: BTreeSet<&str> = vectors.bitmaps.lines().collect();
     let testbench = context! {

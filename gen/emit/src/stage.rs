@@ -75,7 +75,7 @@ pub(crate) fn stage(design: &Design, plan: &Plan, names: &Names, node: &Node, ti
                 ("Lead", u8::from(*lead).to_string()),
                 ("Pace", timing.row_interval.to_string()),
                 ("Interval", plan.interval.to_string()),
-                ("Places", plan.queue.to_string()),
+                ("Places", "Places".to_owned()),
             ]),
             ports: owned(vec![
                 ("in_valid", "s_axis_tvalid".to_owned()),
@@ -333,7 +333,7 @@ fn softmax_parameters<'a>(
 }
 
 /// A signed constant of `width` bits.
-fn constant(value: i64, width: u32) -> String {
+pub(crate) fn constant(value: i64, width: u32) -> String {
     format!("{width}'h{}", hex(&[value], width))
 }
 

@@ -1,7 +1,7 @@
 //! Builds in temporary folders, and the proof each must pass.
 
 use tablewright_design::{Design, lower, passes};
-use tablewright_emit::{BuildDir, Interface, Origin, files, write_build};
+use tablewright_emit::{BuildDir, Interface, Origin, PrefetcherSummary, files, write_build};
 use tablewright_model::testing::random_model;
 use tablewright_model::{KernelSpec, NetworkConfig, TableModel};
 use tablewright_plan::Plan;
@@ -39,6 +39,7 @@ impl Build {
             target: "generic",
             cycles: (plan.latency, plan.interval),
             interface: Interface::of(&design, &plan),
+            prefetcher: PrefetcherSummary::of(&design, &plan),
         };
         write_build(&dir, &files, &origin).unwrap();
         Self { dir, design, plan, _folder: folder }

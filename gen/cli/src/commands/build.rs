@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use serde::Serialize;
-use tablewright_emit::{BuildDir, Interface, Origin, files, write_build};
+use tablewright_emit::{BuildDir, Interface, Origin, PrefetcherSummary, files, write_build};
 use tablewright_model::model_to_bytes;
 use tablewright_plan::Plan;
 use tablewright_verif::vectors;
@@ -64,6 +64,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
         target: &target.name,
         cycles: (plan.latency, plan.interval),
         interface: Interface::of(&design, &plan),
+        prefetcher: PrefetcherSummary::of(&design, &plan),
     };
     let manifest = write_build(&BuildDir::new(&args.output), &files, &origin)?;
     ui.print(&About {
