@@ -56,9 +56,8 @@ impl Counted {
 /// Of the modules named, each as a top; `None` where there is no Yosys.
 fn yosys(design: &Design, plan: &Plan, tops: &[String]) -> Option<Vec<Counted>> {
     let folder = tempfile::tempdir().unwrap();
-    let none = Vectors { windows: String::new(), bitmaps: String::new(), count: 0 };
     let mut sources = Vec::new();
-    for (path, text) in files(design, plan, &none).unwrap() {
+    for (path, text) in files(design, plan, &Vectors::default()).unwrap() {
         let Some(inside) = path.strip_prefix("rtl/") else {
             continue;
         };

@@ -10,7 +10,9 @@ use tablewright_model::testing::{dart, random_model};
 use tablewright_model::{EncoderKind, InputConfig, KernelSpec, NetworkConfig, Pool, Positions, TableModel};
 use tablewright_plan::PrefetcherPlan;
 use tablewright_verif::vectors::demands;
-use tablewright_verif::{PrefetcherCosim, PrefetcherMismatch, PrefetcherReport, lint, simulate_prefetcher};
+use tablewright_verif::{
+    PrefetcherCosim, PrefetcherMismatch, PrefetcherReport, icarus, lint, simulate_prefetcher,
+};
 
 fn small() -> NetworkConfig {
     NetworkConfig { history: 3, segments: 4, dim: 6, head_dim: 3, hidden: 5, outputs: 40, ..dart() }
@@ -35,8 +37,7 @@ fn run(build: &Build, accesses: &[Demand], spacing: u64, stall: f64) -> Prefetch
 
 /// At every spacing, with a consumer that keeps up and with one that does not.
 fn prove(build: &Build, count: usize) {
-    let linted = lint(&build.dir).unwrap();
-    assert!(linted.complaints.is_empty(), "{:#?}", linted.complaints);
+    icarus(&build.dir, &build.design.name).unwrap().unwrap();
     let plan = PrefetcherPlan::new(&build.design, &build.plan);
     let accesses = demands(&build.design, count, &[], 5);
 
@@ -73,6 +74,11 @@ fn a_streaming_core_prefetches() {
 /// Program counters, segments beyond the address, no bits inside a block, outputs that are no whole groups.
 #[test]
 fn odd_inputs_prefetch() {
+    let clean = |build: Build| {
+        let linted = lint(&build.dir).unwrap();
+        assert!(linted.complaints.is_empty(), "{:#?}", linted.complaints);
+        build
+    };
     let network = NetworkConfig { segments: 11, outputs: 22, history: 1, ..streaming() };
     let input = InputConfig {
         pc_segments: 3,
@@ -82,18 +88,32 @@ fn odd_inputs_prefetch() {
         degree: 64,
         ..InputConfig::default()
     };
-    prove(&Build::of(&model(&network, input, 6, 3)), 800);
+    prove(&clean(Build::of(&model(&network, input, 6, 3))), 800);
     let network = NetworkConfig { outputs: 2, ..small() };
     let input =
         InputConfig { pc_segments: 4, block_bits: 12, filter: 0, degree: 1, ..InputConfig::default() };
-    prove(&Build::of(&model(&network, input, 12, 4)), 800);
+    prove(&clean(Build::of(&model(&network, input, 12, 4))), 800);
+}
+
+/// What a value that is never set does, an event-driven simulator shows.
+#[test]
+fn unknown_values_are_found() {
+    let build = Build::of(&model(&streaming(), InputConfig::default(), 8, 6));
+    let path = build.dir.rtl().join("tw_issue.v");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let broken = text.replace("      state  <= Scan;\n", "");
+    assert_ne!(text, broken);
+    std::fs::write(&path, broken).unwrap();
+    let said = icarus(&build.dir, &build.design.name).unwrap().unwrap_err();
+    assert!(said.contains("FAIL"), "{said}");
 }
 
 /// What is planted in a cell, and how it shows.
 fn planted(cell: &str, from: &str, to: &str) -> PrefetcherMismatch {
     // Entries of four bits and one subspace: many logits are equal.
     let spec = KernelSpec { encoder: EncoderKind::Tree, prototypes: 4, subspaces: 1, bits: 4 };
-    let build = Build::of(&random_model(&streaming(), spec, 5));
+    let network = NetworkConfig { dim: 4, hidden: 2, outputs: 24, ..streaming() };
+    let build = Build::of(&random_model(&network, spec, 5));
     let path = build.dir.rtl().join(cell);
     let text = std::fs::read_to_string(&path).unwrap();
     assert!(text.contains(from), "{cell} has no `{from}`");

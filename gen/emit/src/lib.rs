@@ -95,8 +95,27 @@ fn window_bits(design: &Design) -> usize {
     design.accesses() * design.network.segments * design.input.segment_bits as usize
 }
 
-/// Vectors that go with the testbench, each a window and its bitmap.
+/// Vectors that go with the testbenches.
+#[derive(Debug, Clone, Default)]
 pub struct Vectors {
+    /// Of the core.
+    pub core: CoreVectors,
+    /// Of the prefetcher.
+    pub prefetcher: PrefetcherVectors,
+}
+
+/// Each a demand access; and the prefetches of all of them, where none is dropped.
+#[derive(Debug, Clone, Default)]
+pub struct PrefetcherVectors {
+    /// One line an access, for `$readmemh`.
+    pub accesses: String,
+    /// One line a prefetch address.
+    pub prefetches: String,
+}
+
+/// Each a window and its bitmap.
+#[derive(Debug, Clone, Default)]
+pub struct CoreVectors {
     /// One line a window, for `$readmemh`.
     pub windows: String,
     /// One line a bitmap.
@@ -142,7 +161,7 @@ pub fn files(design: &Design, plan: &Plan, vectors: &Vectors) -> Result<BTreeMap
         warm_up => design.warm_up(),
         latency => plan.latency,
         interval => plan.interval,
-        windows => vectors.count,
+        windows => vectors.core.count,
         streaming => design.streaming,
         queue => plan.queue,
         outputs => design.network.outputs,
@@ -174,7 +193,18 @@ pub fn files(design: &Design, plan: &Plan, vectors: &Vectors) -> Result<BTreeMap
     add_rtl(&mut files, &names.prefetcher(), templates.render("prefetcher.v.j2", prefetcher)?);
     let probe = templates.render("prefetcher_probe.v.j2", around.clone())?;
     files.insert(format!("tb/{}.v", names.prefetcher_probe()), probe);
-    files.insert("tb/prefetcher.cpp".to_owned(), templates.render("prefetcher.cpp.j2", around)?);
+    files.insert("tb/prefetcher.cpp".to_owned(), templates.render("prefetcher.cpp.j2", around.clone())?);
+    let PrefetcherVectors { accesses, prefetches } = &vectors.prefetcher;
+    let testbench = context! {
+        module => names.prefetcher_testbench(),
+        accesses => accesses.lines().count(),
+        prefetches => prefetches.lines().count(),
+        ..around
+    };
+    let text = templates.render("prefetcher_tb.v.j2", testbench)?;
+    files.insert(format!("tb/{}.v", names.prefetcher_testbench()), text);
+    files.insert("tb/vectors/accesses.hex".to_owned(), accesses.clone());
+    files.insert("tb/vectors/prefetches.hex".to_owned(), prefetches.clone());
 
     // Cells use cells.
     loop {
@@ -204,7 +234,7 @@ pub fn files(design: &Design, plan: &Plan, vectors: &Vectors) -> Result<BTreeMap
         .collect();
     let probe = context! { module => names.probe(), boundaries => watched, ..common.clone() };
     files.insert(format!("tb/{}.v", names.probe()), templates.render("probe.v.j2", probe)?);
-    let distinct: BTreeSet<&str> = vectors.bitmaps.lines().collect();
+    let distinct: BTreeSet<&str> = vectors.core.bitmaps.lines().collect();
     let testbench = context! {
         module => names.testbench(),
         distinct => distinct.len(),
@@ -212,8 +242,8 @@ pub fn files(design: &Design, plan: &Plan, vectors: &Vectors) -> Result<BTreeMap
     };
     files.insert(format!("tb/{}.v", names.testbench()), templates.render("tb.v.j2", testbench)?);
     files.insert("tb/harness.cpp".to_owned(), harness(design, plan, &names, &templates)?);
-    files.insert("tb/vectors/windows.hex".to_owned(), vectors.windows.clone());
-    files.insert("tb/vectors/bitmaps.hex".to_owned(), vectors.bitmaps.clone());
+    files.insert("tb/vectors/windows.hex".to_owned(), vectors.core.windows.clone());
+    files.insert("tb/vectors/bitmaps.hex".to_owned(), vectors.core.bitmaps.clone());
     Ok(files)
 }
 

@@ -45,6 +45,11 @@ impl Names {
         format!("tw_{}_prefetcher_probe", self.stem)
     }
 
+    /// The prefetcher's testbench.
+    pub fn prefetcher_testbench(&self) -> String {
+        format!("tw_{}_prefetcher_tb", self.stem)
+    }
+
     /// The core with its values at ports.
     pub fn probe(&self) -> String {
         format!("tw_{}_probe", self.stem)

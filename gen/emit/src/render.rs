@@ -20,8 +20,7 @@ const CELLS: &[(&str, &str)] = files!("cells":
 const TEMPLATES: &[(&str, &str)] =
     files!("rtl": "core.v.j2", "encoder.v.j2", "predictor.v.j2", "prefetcher.v.j2", "table.v.j2");
 
-const TESTBENCH: &[(&str, &str)] =
-    files!("tb": "harness.cpp.j2", "prefetcher.cpp.j2", "prefetcher_probe.v.j2", "probe.v.j2", "tb.v.j2");
+const TESTBENCH: &[(&str, &str)] = files!("tb": "harness.cpp.j2", "prefetcher.cpp.j2", "prefetcher_probe.v.j2", "prefetcher_tb.v.j2", "probe.v.j2", "tb.v.j2");
 
 /// The text of a fixed cell by module name; `None` for a generated module.
 pub(crate) fn cell(module: &str) -> Option<&'static str> {
