@@ -2,6 +2,7 @@
 //!
 //! * [`images`]: the memory images are the model's tables.
 //! * [`cosim`]: Verilator against the golden model, at every kernel boundary, in data and in time.
+//! * [`prefetcher`]: the same for the whole prefetcher, by the addresses it prefetches.
 //! * [`icarus`]: the shipped testbench under a four-valued simulator.
 //! * [`lint`]: three tools, every module alone, warnings as errors.
 
@@ -9,13 +10,16 @@ pub mod cosim;
 mod icarus;
 pub mod images;
 pub mod lint;
+pub mod prefetcher;
 mod tool;
 pub mod vectors;
+mod verilate;
 
 pub use cosim::{Cosim, Mismatch, Report, simulate};
 pub use icarus::icarus;
 pub use images::{ImageFault, check_images};
 pub use lint::{Complaint, LintReport, lint};
+pub use prefetcher::{PrefetcherCosim, PrefetcherMismatch, PrefetcherReport, simulate_prefetcher};
 
 /// What can go wrong before a verdict.
 #[derive(Debug, thiserror::Error)]

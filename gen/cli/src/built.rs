@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use tablewright_design::{Design, lower, passes};
-use tablewright_emit::{BuildDir, Manifest, changed_files, check_origin, read_manifest};
+use tablewright_emit::{BuildDir, Manifest, PrefetcherSummary, changed_files, check_origin, read_manifest};
 use tablewright_model::{TableModel, load_model};
 use tablewright_plan::Plan;
 
@@ -34,7 +34,9 @@ impl Built {
         let model = load_model(&dir.model())?;
         let (design, _) = designed(&model, !manifest.passes.is_empty());
         let plan = Plan::new(&design, &planned::read(&dir.plan(), &design)?);
-        if (plan.latency, plan.interval) != (manifest.latency_cycles, manifest.interval_cycles) {
+        let same = (plan.latency, plan.interval) == (manifest.latency_cycles, manifest.interval_cycles)
+            && PrefetcherSummary::of(&design, &plan) == manifest.prefetcher;
+        if !same {
             return Err(Failure::OtherVersion { path: path.into() });
         }
         Ok(Self { dir, manifest, model, design, plan })

@@ -106,7 +106,7 @@ fn a_model_from_python_becomes_hardware() {
     let text = fs::read_to_string(&manifest).unwrap();
     fs::write(
         &manifest,
-        text.replace("\"version\": 2", "\"version\": 1").replace("interval_cycles", "pause"),
+        text.replace("\"version\": 3", "\"version\": 1").replace("interval_cycles", "pause"),
     )
     .unwrap();
     assert_eq!(tablewright(here, "info odd.build").status.code(), Some(2));

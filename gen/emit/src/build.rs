@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use crate::manifest::{Interface, Manifest, is_build};
+use crate::manifest::{Interface, Manifest, PrefetcherSummary, is_build};
 use crate::{Error, Names};
 
 /// The model's and the plan's place in a build folder.
@@ -76,6 +76,8 @@ pub struct Origin<'a> {
     pub cycles: (u64, u64),
     /// Of the core.
     pub interface: Interface,
+    /// The prefetcher around the same predictor.
+    pub prefetcher: PrefetcherSummary,
 }
 
 /// Writes a build folder: into a new folder beside it, then by renaming. An earlier build in its place is replaced; any
@@ -121,6 +123,7 @@ pub fn write_build(
         latency_cycles: origin.cycles.0,
         interval_cycles: origin.cycles.1,
         interface: origin.interface.clone(),
+        prefetcher: origin.prefetcher.clone(),
         files: hashes,
     };
     let path = new.join("manifest.json");

@@ -78,7 +78,7 @@ pub(crate) fn stage(design: &Design, plan: &Plan, names: &Names, node: &Node, ti
                 ("Lead", u8::from(*lead).to_string()),
                 ("Pace", timing.row_interval.to_string()),
                 ("Interval", plan.interval.to_string()),
-                ("Places", plan.queue.to_string()),
+                ("Places", "Places".to_owned()),
             ]),
             ports: owned(vec![
                 ("in_valid", "s_axis_tvalid".to_owned()),
@@ -401,7 +401,7 @@ fn ends(columns: &[usize]) -> impl Iterator<Item = usize> {
 }
 
 /// A signed constant of `width` bits.
-fn constant(value: i64, width: u32) -> String {
+pub(crate) fn constant(value: i64, width: u32) -> String {
     format!("{width}'h{}", hex(&[value], width))
 }
 

@@ -129,7 +129,9 @@ fn an_empty_history_is_within_its_bounds() {
 
 #[test]
 fn dart_reads_a_third_of_the_words() {
-    let designed = |network: &NetworkConfig| passes::stream(&lower(&random_model(network, dart_spec(), 1)));
+    let designed = |network: &NetworkConfig| {
+        passes::stream(&passes::optimise(&lower(&random_model(network, dart_spec(), 1))))
+    };
     assert_eq!(designed(&dart()).words_per_inference(), 4524);
     // One access embedded, its query, key and value; scores, a column of V each; out, ff1, ff2, head.
     let streaming = 2 * (32 + 3 * 64) + 2 * 2 * 10 + 2 * 64 + 3 * 2 * 32 + 512;

@@ -5,10 +5,13 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use tablewright_design::{Design, Node, Op};
 
+pub use self::prefetcher::{Part, PrefetcherEstimate};
 use crate::published::Published;
 use crate::resources::{Memory, Operator, Resources, accumulator};
 use crate::schedule::{Plan, Stage};
 use crate::target::{Figure, Target};
+
+mod prefetcher;
 
 /// How a figure came about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -52,6 +55,8 @@ pub struct Estimate {
     pub published: Published,
     /// Every node in order, and last the output queue.
     pub kernels: Vec<Kernel>,
+    /// The other top: the prefetcher around the same predictor. All other figures are the core's.
+    pub prefetcher: PrefetcherEstimate,
     /// What the target makes of it.
     pub target: TargetEstimate,
 }
@@ -143,6 +148,7 @@ impl Estimate {
             basis: basis(),
             published: Published::of(design),
             kernels,
+            prefetcher: PrefetcherEstimate::of(design, plan, target),
             target: TargetEstimate {
                 name: target.name.clone(),
                 title: target.title.clone(),
@@ -179,6 +185,19 @@ fn basis() -> BTreeMap<&'static str, Basis> {
         "kernels.accumulator",
         "kernels.memories",
         "kernels.operators",
+        "prefetcher.latency_cycles",
+        "prefetcher.interval_cycles",
+        "prefetcher.issue_latency_cycles",
+        "prefetcher.issue_interval_cycles",
+        "prefetcher.issue_interval_longest_cycles",
+        "prefetcher.around_register_bits",
+        "prefetcher.around_writable_bits",
+        "prefetcher.register_bits",
+        "prefetcher.writable_bits",
+        "prefetcher.parts.register_bits",
+        "prefetcher.parts.writable_bits",
+        "prefetcher.parts.memories",
+        "prefetcher.parts.operators",
     ];
     let modelled =
         ["levels", "published.latency_cycles", "published.storage_bits", "published.storage_bits_32"];
@@ -298,6 +317,13 @@ mod tests {
         }
         for key in json["kernels"][1].as_object().expect("an object").keys().filter(|k| costs(k)) {
             named(format!("kernels.{key}"));
+        }
+        let prefetcher = &json["prefetcher"];
+        for key in prefetcher.as_object().expect("an object").keys().filter(|k| costs(k)) {
+            named(format!("prefetcher.{key}"));
+        }
+        for key in prefetcher["parts"][0].as_object().expect("an object").keys().filter(|k| costs(k)) {
+            named(format!("prefetcher.parts.{key}"));
         }
         assert!(json["latency_cycles"].is_u64() && json["interval_cycles"].is_u64());
         assert_eq!(json["basis"]["latency_cycles"], "exact");

@@ -3,12 +3,14 @@
 //! * [`pipeline`]: the steps of each node, and where registers cut them.
 //! * [`text`]: the Plan language.
 //! * [`schedule`]: the cycle of every row of every value.
+//! * [`prefetcher`]: what is around the predictor, and how long it takes.
 //! * [`resources`]: what each node is made of, counted exactly.
 //! * [`target`]: coefficients that turn counts into area; [`published`]: the paper's figures for the same configuration.
 //! * [`estimate`]: all of it together, each figure marked exact or modelled.
 
 pub mod estimate;
 pub mod pipeline;
+pub mod prefetcher;
 pub mod published;
 pub mod resources;
 pub mod schedule;
@@ -17,6 +19,7 @@ pub mod text;
 
 pub use estimate::{Basis, Estimate};
 pub use pipeline::{Directive, Directives, Elements};
+pub use prefetcher::{IssuePlan, PrefetcherPlan};
 pub use published::Published;
 pub use resources::Resources;
 pub use schedule::{Plan, Stage};

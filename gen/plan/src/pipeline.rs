@@ -218,7 +218,8 @@ struct Way {
 
 fn way(node: &Node, Directive { cuts, elements }: Directive, before: &[u32]) -> Way {
     let mut reached = begins_at(node, elements, before);
-    let (mut from, mut longest) = (0, reached);
+    let kept = stored(node, elements).iter().map(|&i| before[node.inputs[i].0] + STORE);
+    let (mut from, mut longest) = (0, kept.max().unwrap_or(0).max(reached));
     let steps = steps(node, elements);
     for (s, step) in steps.iter().enumerate() {
         longest = longest.max(reached + levels(node, &steps, from, s));
@@ -231,8 +232,7 @@ fn way(node: &Node, Directive { cuts, elements }: Directive, before: &[u32]) -> 
     }
     match &node.op {
         // They keep what comes in, and what goes out comes from there.
-        Op::Window { .. } => Way { longest, out: SOURCE_OUT },
-        Op::Transpose { .. } | Op::History => Way { longest: reached + STORE, out: SOURCE_OUT },
+        Op::Window { .. } | Op::Transpose { .. } | Op::History => Way { longest, out: SOURCE_OUT },
         Op::SumRows => Way { longest: reached + add(node.value.format.width), out: 0 },
         Op::Scores { .. } if elements == Elements::Parallel => {
             Way { longest: longest.max(reached), out: reached }
@@ -245,9 +245,20 @@ fn way(node: &Node, Directive { cuts, elements }: Directive, before: &[u32]) -> 
             let features = 1 << (distance_width - width).min(8);
             let own =
                 multiply(*width, *width).max(sum(features, *distance_width)).max(compare(*distance_width));
-            Way { longest: own.max(reached + STORE), out: 0 }
+            Way { longest: own.max(longest), out: 0 }
         }
         _ => Way { longest: longest.max(reached), out: reached },
+    }
+}
+
+/// Operands that a node keeps in registers or a memory of its own before it looks at them.
+fn stored(node: &Node, elements: Elements) -> &'static [usize] {
+    match &node.op {
+        Op::Scores { .. } | Op::Mix { .. } if elements == Elements::Parallel => &[1],
+        Op::Scores { .. } | Op::Mix { .. } => &[0, 1],
+        Op::Transpose { .. } | Op::History | Op::Residual { .. } => &[0],
+        Op::Encode { encoder, .. } if matches!(encoder.kind, IntEncoderKind::Nearest { .. }) => &[0],
+        _ => &[],
     }
 }
 
@@ -280,9 +291,13 @@ fn chain(
         let steps = steps(node, elements);
         let mut reached = begins_at(node, elements, &out);
         let mut from = 0;
-        let keeps = !matches!(node.op, Op::Select { .. } | Op::Window { .. });
-        if steps.is_empty() && keeps && reached + STORE > budget {
-            demand(design, node, registered)?;
+        for &i in stored(node, elements) {
+            if out[node.inputs[i].0] + STORE > budget {
+                demand(design, node.inputs[i], registered)?;
+            }
+        }
+        if node.op == Op::SumRows && reached + add(node.value.format.width) > budget {
+            demand(design, node.inputs[0], registered)?;
         }
         for (s, step) in steps.iter().enumerate() {
             let crowded = is_tree(node) && s - from == TREE_LEVELS_AT_ONCE;
@@ -291,7 +306,7 @@ fn chain(
                 own |= 1 << (s - 1);
                 (reached, from) = (steps[s - 1].out, s);
             } else if too_far && s == 0 && reached > 0 {
-                demand(design, node, registered)?;
+                demand(design, node.inputs[flow(node)], registered)?;
             }
             if step.fixed {
                 own |= 1 << s;
@@ -308,16 +323,18 @@ fn chain(
     Ok(directives)
 }
 
-/// Asks for a register in front of a node, where there can be another one.
-fn demand(design: &Design, node: &Node, registered: &[bool]) -> Result<(), NodeId> {
-    let Some(&last) = node.inputs.last() else {
-        return Ok(());
-    };
-    let before = design.node(last);
-    match &before.op {
-        Op::Select { .. } => demand(design, before, registered),
-        _ if steps(before, Elements::Parallel).is_empty() || registered[last.0] => Ok(()),
-        _ => Err(last),
+/// The operand whose rows go through a node's steps.
+fn flow(node: &Node) -> usize {
+    usize::from(matches!(node.op, Op::Residual { .. }))
+}
+
+/// Asks for a register at a node's output, where there can be another one.
+fn demand(design: &Design, id: NodeId, registered: &[bool]) -> Result<(), NodeId> {
+    let node = design.node(id);
+    match &node.op {
+        Op::Select { .. } => demand(design, node.inputs[0], registered),
+        _ if steps(node, Elements::Parallel).is_empty() || registered[id.0] => Ok(()),
+        _ => Err(id),
     }
 }
 

@@ -12,6 +12,7 @@ use crate::schedule::{Plan, Stage};
 use cells::{clog2, index_bits};
 
 mod cells;
+mod prefetcher;
 
 /// What a memory holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -39,6 +40,12 @@ pub enum Holds {
     History,
     /// Bitmaps that wait for the consumer.
     Bitmaps,
+    /// Rows of logits that wait for the issue unit.
+    Logits,
+    /// Blocks of accesses that are on their way through the predictor.
+    Blocks,
+    /// Prefetches that wait for the consumer.
+    Prefetches,
 }
 
 /// Equal memories of one node.

@@ -1,7 +1,7 @@
 //! Builds in temporary folders, and the proof each must pass.
 
 use tablewright_design::{Design, lower, passes};
-use tablewright_emit::{BuildDir, Interface, Origin, files, write_build};
+use tablewright_emit::{BuildDir, Interface, Origin, PrefetcherSummary, Vectors, files, write_build};
 use tablewright_model::testing::random_model;
 use tablewright_model::{KernelSpec, NetworkConfig, TableModel};
 use tablewright_plan::Plan;
@@ -36,7 +36,11 @@ impl Build {
     pub(crate) fn planned(design: Design, plan: Plan) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let dir = BuildDir::new(folder.path().join("build"));
-        let files = files(&design, &plan, &vectors::testbench(&design, 12, &[], 5)).unwrap();
+        let vectors = Vectors {
+            core: vectors::testbench(&design, 12, &[], 5),
+            prefetcher: vectors::prefetcher_testbench(&design, 12, &[], 5),
+        };
+        let files = files(&design, &plan, &vectors).unwrap();
         let origin = Origin {
             model: &design.name,
             model_bytes: &[],
@@ -45,6 +49,7 @@ impl Build {
             target: "generic",
             cycles: (plan.latency, plan.interval),
             interface: Interface::of(&design, &plan),
+            prefetcher: PrefetcherSummary::of(&design, &plan),
         };
         write_build(&dir, &files, &origin).unwrap();
         Self { dir, design, plan, _folder: folder }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 use tablewright_model::load_model;
-use tablewright_plan::estimate::{Basis, Estimate, Kernel, TargetEstimate};
+use tablewright_plan::estimate::{Basis, Estimate, Kernel, PrefetcherEstimate, TargetEstimate};
 use tablewright_plan::published::Published;
 use tablewright_plan::resources::{Holds, Memory};
 use tablewright_plan::{Plan, Target};
@@ -84,6 +84,7 @@ impl Render for Report {
             head,
             kernels(&estimate.kernels),
             totals(estimate),
+            prefetcher(&estimate.prefetcher),
             published(&estimate.published),
             target(&estimate.target),
         ]
@@ -151,6 +152,9 @@ fn memory(memory: &Memory) -> String {
         Holds::Codes => ("code buffer", "code buffers"),
         Holds::History => ("history", "histories"),
         Holds::Bitmaps => ("bitmap queue", "bitmap queues"),
+        Holds::Logits => ("queue of logits", "queues of logits"),
+        Holds::Blocks => ("block queue", "block queues"),
+        Holds::Prefetches => ("prefetch queue", "prefetch queues"),
     };
     let Memory { count, words, width, .. } = *memory;
     if count == 1 { format!("{one} {words}x{width}") } else { format!("{count} {more} {words}x{width}") }
@@ -176,6 +180,39 @@ fn totals(estimate: &Estimate) -> String {
         &[],
         rows.map(|((what, value), basis)| vec![what.to_owned(), value, basis.to_owned()]),
     )
+}
+
+/// The other top: the prefetcher around the same predictor.
+fn prefetcher(p: &PrefetcherEstimate) -> String {
+    let exact = word(Basis::Exact).to_owned();
+    let part = |name: &str, registers: u64, writable: u64, basis: String| {
+        let bits = |bits: u64| if bits == 0 { String::new() } else { count(bits) };
+        vec![name.to_owned(), bits(registers), bits(writable), basis]
+    };
+    let mut rows: Vec<Vec<String>> =
+        p.parts.iter().map(|of| part(of.name, of.register_bits, of.writable_bits, exact.clone())).collect();
+    rows.push(part("all of these", p.around_register_bits, p.around_writable_bits, exact.clone()));
+    rows.push(part("the whole prefetcher", p.register_bits, p.writable_bits, exact));
+    let table = grid(&["prefetcher, around the predictor", "flip-flops", "memory bits", ""], &[1, 2], rows);
+    let mut lines = vec![
+        table,
+        format!(
+            "{} cycles from a demand access to its first prefetch; one access after the other at most {} cycles apart.",
+            count(p.latency_cycles),
+            count(p.interval_cycles)
+        ),
+        format!(
+            "The issue unit looks at {} lanes a cycle; a row takes {} cycles with all its prefetches, {} at most. All exact.",
+            count(p.issue_lanes),
+            count(p.issue_interval_cycles),
+            count(p.issue_interval_longest_cycles)
+        ),
+    ];
+    if let Some(area) = p.around_figures.iter().find(|f| f.what == "area in all") {
+        let value = count(area.value.round() as u64);
+        lines.push(format!("Area around the predictor: {value} {}, {}.", area.unit, word(area.basis)));
+    }
+    lines.join("\n")
 }
 
 /// The paper's numbers.

@@ -14,7 +14,7 @@ use tablewright_prim::{Reference, cells, table_sum};
 
 /// For each reference, what breaks the shipped text: a piece of its body and what takes its place. The piece must occur,
 /// so that a rewritten cell asks for a new line here instead of silently losing its check.
-const MUTATIONS: [(&str, &str, &str); 15] = [
+const MUTATIONS: [(&str, &str, &str); 18] = [
     ("tw_fifo", "if (in_valid && !taken)", "if (in_valid)"),
     ("tw_tree_encoder", "key >= threshold", "key > threshold"),
     ("tw_rom", "mem[address]", "mem[address ^ 1]"),
@@ -29,6 +29,9 @@ const MUTATIONS: [(&str, &str, &str); 15] = [
     ("tw_threshold", "x >= $signed(", "x > $signed("),
     ("tw_threshold, silent at first", "(in_valid && missing)", "(missing)"),
     ("tw_history", "rows_left > filled", "rows_left >= filled"),
+    ("tw_access_hold", "(dropped != {CountWidth{1'b1}})", "1'b1"),
+    ("tw_warm_up", "take && !full", "take"),
+    ("tw_recent_filter", "enter && !seen", "enter"),
     ("table.v.j2", "n1_0 + n1_1", "n1_0 | n1_1"),
 ];
 
