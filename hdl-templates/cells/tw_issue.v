@@ -3,7 +3,8 @@
 // Contract: a row waits at row_data with its access's block, and stays until row_taken says that it is done with. First the
 // block enters the recent-request filter. Then the lanes whose logit is at least Threshold are visited from the greatest
 // logit down, equal ones from the lowest lane up. Lane i stands for block + i + 1 (i < Outputs/2) or block + i - Outputs
-// (else), with all carries dropped. A target that the filter has seen is passed over; any other enters it and is issued. The
+// (else), with all carries dropped. With PageBits above 0 lanes whose block is not in the same 2^PageBits blocks as the
+// access's are left out. A target that the filter has seen is passed over; any other enters it and is issued. The
 // row ends with its Degree-th issue or its last lane. Where row_predict is 0 (the history is not full) only the first step is
 // done.
 // The filter answers `seen` for `block` in the same cycle. An issue writes one of Places places of the output queue, whose
@@ -22,6 +23,7 @@ module tw_issue #(
     parameter Groups     = 3,
     parameter GroupWidth = 2,
     parameter BlockWidth = 58,
+    parameter PageBits   = 0,
     parameter Degree     = 4,
     parameter Places     = 4
 ) (
@@ -108,7 +110,19 @@ module tw_issue #(
       wire predicted = key >= $signed(Threshold);
       wire signed [Width+LaneWidth-1:0] rank = {keys[i*Width+:Width], ~Here};
       wire behind = rank < $signed(picked_rank);
-      assign counts[i] = exists && predicted && ((state == Scan) || behind);
+      wire inside;
+      if (PageBits > 0) begin : g_page
+        localparam PlaceWidth = ((PageBits > DeltaWidth) ? PageBits : DeltaWidth) + 1;
+        wire [DeltaWidth-1:0] lane = {2'b0, group, Here};
+        wire [DeltaWidth-1:0] step = (lane < Half) ? lane + OneBlock : lane - AllOutputs;
+        wire [PlaceWidth-1:0] place = {{PlaceWidth - PageBits{1'b0}}, row_block[PageBits-1:0]}
+            + {{PlaceWidth - DeltaWidth{step[DeltaWidth-1]}}, step};
+        wire [PageBits-1:0] unused_place = place[PageBits-1:0];
+        assign inside = place[PlaceWidth-1:PageBits] == {PlaceWidth - PageBits{1'b0}};
+      end else begin : g_anywhere
+        assign inside = 1'b1;
+      end
+      assign counts[i] = exists && predicted && inside && ((state == Scan) || behind);
     end
   endgenerate
   wire group_valid;

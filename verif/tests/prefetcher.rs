@@ -62,7 +62,8 @@ fn prove(build: &Build, count: usize) {
 
 #[test]
 fn a_window_core_prefetches() {
-    prove(&Build::of(&model(&small(), InputConfig::default(), 8, 1)), 1500);
+    let input = InputConfig { page_bits: Some(11), ..InputConfig::default() };
+    prove(&Build::of(&model(&small(), input, 8, 1)), 1500);
 }
 
 #[test]
@@ -86,6 +87,7 @@ fn odd_inputs_prefetch() {
         block_bits: 0,
         filter: 1,
         degree: 64,
+        page_bits: Some(3),
         ..InputConfig::default()
     };
     prove(&clean(Build::of(&model(&network, input, 6, 3))), 800);

@@ -41,6 +41,8 @@ struct Rules {
     segments: usize,
     segment_bits: u32,
     block_bits: u32,
+    /// Of an address, the lowest bit that is the same for all blocks of a page.
+    page_bits: Option<u32>,
     degree: usize,
 }
 
@@ -79,6 +81,7 @@ impl Prefetcher {
                 segments: network.segments,
                 segment_bits: input.segment_bits,
                 block_bits: input.block_bits,
+                page_bits: input.page_bits,
                 degree: input.degree,
             },
             held: None,
@@ -164,6 +167,10 @@ impl Prefetcher {
             let delta = if output < outputs / 2 { up } else { (output as u64).wrapping_sub(outputs as u64) };
             // The bits that a shift drops are those by which the sum of blocks wraps.
             let address = block.wrapping_add(delta) << self.rules.block_bits;
+            let own = block << self.rules.block_bits;
+            if self.rules.page_bits.is_some_and(|bits| address >> bits != own >> bits) {
+                continue;
+            }
             if self.recent.enter(address >> self.rules.block_bits) {
                 issued.push(address);
             }

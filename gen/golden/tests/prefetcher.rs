@@ -22,8 +22,10 @@ fn design(network: &NetworkConfig, spec: KernelSpec, input: &InputConfig, seed: 
 prop_compose! {
     fn input()(
         block_bits in 0u32..13, segment_bits in 1u32..9, pc_segments in 0usize..3, degree in 1usize..9, filter in 0usize..12,
+        page in prop::option::of(1u32..9),
     ) -> InputConfig {
-        InputConfig { block_bits, segment_bits, pc_segments, degree, filter, ..InputConfig::default() }
+        let page_bits = page.map(|more| block_bits + more);
+        InputConfig { block_bits, segment_bits, pc_segments, degree, filter, page_bits, ..InputConfig::default() }
     }
 }
 
@@ -103,7 +105,8 @@ proptest! {
                 for output in order {
                     let delta = if output < outputs / 2 { output as i128 + 1 } else { output as i128 - outputs as i128 };
                     let target = (block as i128 + delta).rem_euclid(blocks as i128) as u128;
-                    if wanted.len() < input.degree && enter(target) {
+                    let page = |block: u128| input.page_bits.map(|bits| block >> (bits - input.block_bits));
+                    if wanted.len() < input.degree && page(target) == page(block) && enter(target) {
                         wanted.push((target as u64) << input.block_bits);
                     }
                 }

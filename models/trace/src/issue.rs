@@ -34,14 +34,16 @@ impl Recent {
 /// The issue unit: turns the scores of each access into block addresses to prefetch.
 ///
 /// For each access, in order: its block enters the recent-request filter; the outputs that reach the threshold are
-/// visited from the highest score down, equal scores from the lowest output up; a block that is in the filter is
-/// skipped, any other enters it and is issued; after `degree` issued blocks the rest is dropped. Block addresses wrap at
-/// 64 − `block_bits` bits.
+/// visited from the highest score down, equal scores from the lowest output up; a block outside the access's page, where
+/// [`InputConfig::page_bits`] says how large one is, or in the filter is skipped, any other enters the filter and is
+/// issued; after `degree` issued blocks the rest is dropped. Block addresses wrap at 64 − `block_bits` bits.
 #[derive(Debug, Clone)]
 pub struct Issuer {
     degree: usize,
     outputs: usize,
     block_mask: u64,
+    /// log2 of the blocks of a page.
+    page_shift: Option<u32>,
     recent: Recent,
     /// Kept between calls to save allocations.
     candidates: Vec<usize>,
@@ -54,6 +56,7 @@ impl Issuer {
             degree: input.degree,
             outputs,
             block_mask: u64::MAX >> input.block_bits.min(63),
+            page_shift: input.page_bits.map(|bits| bits.saturating_sub(input.block_bits).min(63)),
             recent: Recent { capacity: input.filter, blocks: VecDeque::with_capacity(input.filter) },
             candidates: Vec::new(),
         }
@@ -91,7 +94,8 @@ impl Issuer {
             }
             let delta = delta_of_output(output, self.outputs);
             let target = block.wrapping_add_signed(delta) & self.block_mask;
-            if self.recent.enter(target) {
+            let inside = self.page_shift.is_none_or(|shift| (block ^ target) >> shift == 0);
+            if inside && self.recent.enter(target) {
                 issued.push(target);
             }
         }

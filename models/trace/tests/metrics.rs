@@ -96,6 +96,15 @@ fn the_filter_forgets_the_oldest() {
 }
 
 #[test]
+fn nothing_is_issued_outside_the_page() {
+    let paged = InputConfig { page_bits: Some(8), ..input(16, 16) };
+    // Pages of four blocks: 102 and 103 are in that of 101, 99 is not.
+    let mut issuer = Issuer::new(&paged, 4);
+    assert_eq!(issuer.access(101, &[1i64, 2, 3, 4], 1), [100, 103, 102]);
+    assert!(Issuer::new(&paged, 2).access(103, &[1i64, 0], 1).is_empty());
+}
+
+#[test]
 fn bitmaps_issue_in_bit_order_and_blocks_wrap() {
     let top = (1 << 58) - 1;
     let mut issuer = Issuer::new(&input(16, 16), 4);

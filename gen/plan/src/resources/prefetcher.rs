@@ -72,6 +72,11 @@ impl Resources {
         self.registers(2 + u64::from(issue.group_width()));
         self.registers(index_bits(design.input.degree as u64) + clog2(around.queue + 1));
         self.registers(u64::from(rank + block));
+        if let Some(page) = design.input.page_bits {
+            let place =
+                (page - design.input.block_bits).max(issue.group_width() + issue.lane_width() + 2) + 1;
+            self.operator(Function::Add, issue.lanes, place, place);
+        }
         // The best of each group.
         self.registers(issue.groups * u64::from(1 + rank));
         self.operator(Function::Compare, issue.lanes, logit + 1, logit + 1);
