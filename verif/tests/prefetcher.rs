@@ -87,7 +87,6 @@ fn odd_inputs_prefetch() {
         block_bits: 0,
         filter: 1,
         degree: 64,
-        page_bits: Some(3),
         ..InputConfig::default()
     };
     prove(&clean(Build::of(&model(&network, input, 6, 3))), 800);
@@ -95,6 +94,19 @@ fn odd_inputs_prefetch() {
     let input =
         InputConfig { pc_segments: 4, block_bits: 12, filter: 0, degree: 1, ..InputConfig::default() };
     prove(&clean(Build::of(&model(&network, input, 12, 4))), 800);
+}
+
+/// Pages of eight blocks, less than a delta may reach.
+#[test]
+fn nothing_is_issued_outside_a_small_page() {
+    let input = InputConfig { block_bits: 0, page_bits: Some(3), ..InputConfig::default() };
+    let build = Build::of(&model(&streaming(), input, 8, 7));
+    let accesses = demands(&build.design, 1000, &[], 5);
+    let anywhere = |spacing| run(&build, &accesses, spacing, 0.0);
+    for spacing in [1, PrefetcherPlan::new(&build.design, &build.plan).interval] {
+        let report = anywhere(spacing);
+        assert!(report.passed() && report.prefetches > 100, "{report:#?}");
+    }
 }
 
 /// What a value that is never set does, an event-driven simulator shows.

@@ -4,6 +4,7 @@
 //! plan; what is here prints. The same design gives the same bytes on every machine.
 
 mod build;
+mod fusesoc;
 mod image;
 mod manifest;
 mod names;
@@ -124,7 +125,7 @@ pub struct CoreVectors {
     pub count: usize,
 }
 
-/// The files of a build by path inside it: `rtl/`, `rtl/mem/`, `tb/`.
+/// The files of a build by path inside it: `rtl/`, `rtl/mem/`, `tb/`, and the core file of `FuseSoC`.
 pub fn files(design: &Design, plan: &Plan, vectors: &Vectors) -> Result<BTreeMap<String, String>, Error> {
     let names = Names::new(&design.name);
     let templates = Templates::new()?;
@@ -244,6 +245,8 @@ pub fn files(design: &Design, plan: &Plan, vectors: &Vectors) -> Result<BTreeMap
     files.insert("tb/harness.cpp".to_owned(), harness(design, plan, &names, &templates)?);
     files.insert("tb/vectors/windows.hex".to_owned(), vectors.core.windows.clone());
     files.insert("tb/vectors/bitmaps.hex".to_owned(), vectors.core.bitmaps.clone());
+    let core_file = fusesoc::text(&design.name, &files);
+    files.insert(fusesoc::path(&design.name), core_file);
     Ok(files)
 }
 

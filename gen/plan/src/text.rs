@@ -274,6 +274,8 @@ impl<'a> Reader<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::schedule::Plan;
+    use proptest::prelude::*;
     use tablewright_design::{lower, passes};
     use tablewright_model::testing::{dart_s, dart_s_spec, random_model};
 
@@ -315,6 +317,29 @@ mod tests {
             .map(|(_, node)| node.name.as_str())
             .collect();
         assert_eq!(changed, ["l0_mix"]);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+        /// Damaged files are refused or make a plan like any other.
+        #[test]
+        fn damaged_files_do_no_harm(
+            cuts in prop::collection::vec((any::<prop::sample::Index>(), 0usize..30, "[01|{}();,a-zK ]{0,6}"), 1..5),
+        ) {
+            let design = design();
+            let automatic = Directives::automatic(&design);
+            let mut text = print(&design, &automatic);
+            for (at, removed, put) in cuts {
+                let start = at.index(text.len());
+                let end = (start + removed).min(text.len());
+                text.replace_range(start..end, &put);
+            }
+            if let Ok(directives) = parse(&text, &design, &automatic) {
+                let plan = Plan::new(&design, &directives);
+                prop_assert!(plan.latency > 0 && plan.depth >= 1);
+            }
+        }
     }
 
     #[test]
