@@ -56,7 +56,7 @@ fn what_cannot_be_planned_is_refused() {
     let room = Room::new();
     room.run("build model.safetensors -o build -q");
     room.write("other.plan", b"Plan other {\n}\n");
-    room.write("wrong.plan", b"Plan model {\n  Kernel head {\n    TemporalMap(2,2) n;\n  }\n}\n");
+    room.write("wrong.plan", b"Plan random-3 {\n  Kernel head {\n    TemporalMap(2,2) n;\n  }\n}\n");
     let before = room.files();
     let all: Vec<String> = [
         "build model.safetensors -o out --latency 1",
