@@ -3,7 +3,7 @@
 //! A node is a chain of steps: the levels of a tree, a bank and the adders behind it, the steps of a layer
 //! normalisation. Behind each step there is a register or there is not: a cut. A memory's own register is always there. What
 //! lies between two cuts shares a cycle, across nodes too, and how much fits into one is a matter of the clock. Logic is
-//! measured in levels: the time of a two-input multiplexer or of a carry-save adder. A target says how long that takes.
+//! counted in levels: a level is about a two-input multiplexer or a carry-save adder. That is a model, and no time.
 
 use serde::Serialize;
 use tablewright_design::{
@@ -145,7 +145,8 @@ pub fn steps(node: &Node, elements: Elements) -> Vec<Step> {
             vec![Step::logic(if step.shift > 0 { add(width + step.shift) + 2 } else { 0 })]
         }
         Op::Relu => vec![Step::logic(1)],
-        Op::Threshold { .. } => vec![Step::logic(compare(width + 12))],
+        // A logit has hardly more bits; one level is for the history that is not full.
+        Op::Threshold { .. } => vec![Step::logic(compare(16) + 1)],
         Op::Gelu { unit } => {
             vec![Step { levels: 4 + add(width), ..Step::memory(unit.bump.len()) }, Step::logic(add(width))]
         }
