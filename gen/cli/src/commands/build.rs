@@ -24,7 +24,9 @@ const TESTBENCH_SEED: u64 = 1;
 /// Turn a model into Verilog, table images, a testbench and a manifest
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  tablewright build models/zoo/mcfns-dart-s.safetensors -o mcf.build\n  \
-    tablewright build app.safetensors -o app.build --trace app.champsimtrace.xz")]
+    tablewright build app.safetensors -o app.build --trace app.champsimtrace.xz\n  \
+    tablewright build app.safetensors -o app.build --latency 60\n  \
+    tablewright build app.safetensors -o app.build --plan app.plan")]
 pub(crate) struct Args {
     /// Table model (safetensors)
     pub(crate) model: PathBuf,
