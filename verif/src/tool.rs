@@ -1,9 +1,14 @@
 //! Other programs: started, watched, and their failures told in one message.
 
+use std::fs::File;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use crate::Error;
+
+/// Between two looks at a program that has a time limit.
+const POLL: Duration = Duration::from_millis(10);
 
 /// Runs a command to its end; its output, both streams together, when it succeeds.
 pub(crate) fn run(program: &str, command: &mut Command) -> Result<String, Error> {
@@ -43,4 +48,58 @@ pub(crate) fn verilog_in(folder: &Path) -> Result<Vec<String>, Error> {
     }
     files.sort();
     Ok(files)
+}
+
+/// Runs a command for at most `limit`; `None` when it was still at work then, and was stopped. What it says goes through the
+/// file `log`, whose folder exists.
+pub(crate) fn run_for(
+    program: &str,
+    command: &mut Command,
+    log: &Path,
+    limit: Duration,
+) -> Result<Option<Finished>, Error> {
+    let io = |source| Error::Io { path: log.display().to_string(), source };
+    let file = File::create(log).map_err(io)?;
+    let both = file.try_clone().map_err(io)?;
+    // A group of its own, so that what it starts is stopped with it.
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(command, 0);
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(file)
+        .stderr(both)
+        .spawn()
+        .map_err(|e| start_error(program, &e))?;
+    let started = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().map_err(|e| start_error(program, &e))? {
+            let text = String::from_utf8_lossy(&std::fs::read(log).map_err(io)?).into_owned();
+            return Ok(Some(Finished { success: status.success(), text }));
+        }
+        if started.elapsed() >= limit {
+            // It may have ended just now; then there is nothing to stop.
+            #[cfg(unix)]
+            let _ = Command::new("kill").args(["-KILL", "--", &format!("-{}", child.id())]).status();
+            let _ = child.kill();
+            child.wait().map_err(|e| start_error(program, &e))?;
+            return Ok(None);
+        }
+        std::thread::sleep(POLL);
+    }
+}
+
+/// A command that came to its end.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    /// Its exit status was 0.
+    pub success: bool,
+    /// Both streams together.
+    pub text: String,
+}
+
+/// The first line that a program says of its version, from the word that the line has to hold on.
+pub(crate) fn version(program: &str, arguments: &[&str], word: &str) -> Result<String, Error> {
+    let said = run(program, Command::new(program).args(arguments))?;
+    let line = said.lines().find_map(|l| l.find(word).map(|at| l[at..].trim()));
+    Ok(line.unwrap_or("unknown").to_owned())
 }

@@ -1,0 +1,363 @@
+//! Proofs about the modules of one build, each at the size and with the parameters it has there.
+//!
+//! Two kinds. A pipeline is unrolled from any state for as many cycles as it is long, which settles all time. What keeps a
+//! state, the handshakes, is proved by reachability, without a bound. Tables' contents are left free: a bank answers
+//! whatever it likes, and the result must be the sum of the answers.
+
+mod encoder;
+mod lanes;
+mod pipeline;
+pub(crate) mod prover;
+mod streams;
+mod table;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use tablewright_design::{Design, IntEncoderKind, IntTable, Node, NodeId, Op};
+use tablewright_emit::{BuildDir, Names};
+use tablewright_plan::{Plan, lookup_latency};
+
+use crate::Error;
+use crate::certificate::{Check, Group, Outcome};
+use crate::instances::{Instance, instances};
+
+use lanes::Row;
+use prover::{Prover, Verdict};
+
+/// Lanes of a table in one proof: with many at once the solver takes far longer than for as many in turn.
+const LANES: usize = 32;
+
+/// How a checker is to be proved.
+enum Proof {
+    /// Unrolled for so many cycles from any state.
+    Pipeline(u64),
+    /// By reachability.
+    Reachability,
+}
+
+/// One property, ready to be proved.
+struct Task {
+    check: Check,
+    prepare: String,
+    /// All must be proved; none where the check is decided already.
+    checkers: Vec<String>,
+    proof: Proof,
+}
+
+/// What the parts of a proof are made from.
+struct Subject<'a> {
+    design: &'a Design,
+    plan: &'a Plan,
+    names: Names,
+    rtl: PathBuf,
+    folder: PathBuf,
+    core: Vec<Instance>,
+}
+
+/// Proves what can be proved of a build, each property within `limit`. `folder` is for the files in between.
+pub fn prove(
+    build: &BuildDir,
+    design: &Design,
+    plan: &Plan,
+    folder: PathBuf,
+    limit: Duration,
+    progress: &mut dyn FnMut(&str),
+) -> Result<Vec<Check>, Error> {
+    let rtl = std::path::absolute(build.rtl())
+        .map_err(|source| Error::Io { path: build.rtl().display().to_string(), source })?;
+    let names = Names::new(&design.name);
+    let core = instances(&read(&rtl, &names.core())?);
+    let subject = Subject { design, plan, names, rtl: rtl.clone(), folder: folder.clone(), core };
+    let prover = Prover { folder, rtl, limit };
+    let mut checks = Vec::new();
+    let mut unproved = BTreeSet::new();
+    let mut tasks = subject.streams();
+    for (id, node) in design.iter() {
+        let task = subject.node(id, node)?;
+        if task.is_none() {
+            unproved.insert(node.op.kind());
+        }
+        tasks.extend(task);
+    }
+    for task in tasks {
+        progress(&task.check.name);
+        checks.push(decide(task, &prover)?);
+    }
+    checks.push(subject.independent_ready(&prover)?);
+    if !unproved.is_empty() {
+        let kinds = unproved.into_iter().collect::<Vec<_>>().join(", ");
+        let method = "not proved here";
+        let scope = "gen/prim proves small sizes of history, residual, select and sum-rows; the rest, and these at full \
+                     size, rest on the simulations alone";
+        let check = Check::new(Group::Formal, "other stages", method, scope);
+        checks.push(check.skipped(format!("no property for: {kinds}")));
+    }
+    Ok(checks)
+}
+
+fn decide(task: Task, prover: &Prover) -> Result<Check, Error> {
+    let started = Instant::now();
+    if task.checkers.is_empty() {
+        return Ok(task.check);
+    }
+    let file: String =
+        task.check.name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+    let mut verdict = Verdict::Proved;
+    for checker in &task.checkers {
+        verdict = match task.proof {
+            Proof::Pipeline(cycles) => prover.pipeline(&file, &task.prepare, checker, cycles)?,
+            Proof::Reachability => prover.reachability(&file, &task.prepare, checker)?,
+        };
+        if verdict != Verdict::Proved {
+            break;
+        }
+    }
+    let mut check = task.check;
+    match verdict {
+        Verdict::Proved => check.outcome = Outcome::Passed,
+        Verdict::Refuted(how) => check = check.judged(Some(format!("refuted: {how}"))),
+        Verdict::Undecided => {
+            check.outcome = Outcome::Undecided;
+            check.detail = Some(format!("no decision within {} s", prover.limit.as_secs()));
+        }
+    }
+    check.seconds = started.elapsed().as_secs_f64();
+    Ok(check)
+}
+
+fn read(rtl: &std::path::Path, module: &str) -> Result<String, Error> {
+    let path = rtl.join(format!("{module}.v"));
+    std::fs::read_to_string(&path).map_err(|source| Error::Io { path: path.display().to_string(), source })
+}
+
+impl Subject<'_> {
+    /// The property of one node's module, if there is one for its kind.
+    fn node(&self, id: NodeId, node: &Node) -> Result<Option<Task>, Error> {
+        Ok(match &node.op {
+            Op::Lookup { table } | Op::Scores { table, .. } | Op::Mix { table, .. } => {
+                Some(self.table(node, table)?)
+            }
+            Op::Encode { .. } => self.encoder(id, node),
+            Op::Requantise { .. } | Op::Relu | Op::Threshold { .. } | Op::Gelu { .. } => {
+                self.lanes(id, node)?
+            }
+            _ => None,
+        })
+    }
+
+    fn table(&self, node: &Node, table: &IntTable) -> Result<Task, Error> {
+        let module = self.names.node(&node.name);
+        let banks: Vec<String> = instances(&read(&self.rtl, &module)?)
+            .into_iter()
+            .filter(|i| i.module == "tw_rom")
+            .map(|i| i.name)
+            .collect();
+        let width = node.value.format.width;
+        let latency = lookup_latency(table);
+        let check = Check::new(
+            Group::Formal,
+            &format!("table {}", node.name),
+            &format!("unrolled {} cycles from any state, SAT", latency + 1),
+            "every code, every content of the banks; accumulators stay in their bounds for entries between the extremes \
+             of their columns; full size",
+        );
+        let check = check
+            .covering("lanes", table.outputs as u64)
+            .covering("banks", table.subspaces as u64)
+            .covering("depth", latency + 1);
+        if banks.len() != table.subspaces {
+            let problem = format!("{module}.v has {} banks, the design {}", banks.len(), table.subspaces);
+            return Ok(broken(check, &problem));
+        }
+        Ok(Task {
+            check,
+            prepare: opened(&module, &format!("tw_rom.v {module}.v")),
+            checkers: (0..table.outputs)
+                .step_by(LANES)
+                .map(|o| table::checker(&module, table, width, &banks, o..(o + LANES).min(table.outputs)))
+                .collect(),
+            proof: Proof::Pipeline(latency + 1),
+        })
+    }
+
+    fn encoder(&self, id: NodeId, node: &Node) -> Option<Task> {
+        let Op::Encode { encoder, groups } = &node.op else {
+            return None;
+        };
+        let name = format!("encoder {}", node.name);
+        let IntEncoderKind::Tree { split, threshold, .. } = &encoder.kind else {
+            let check = Check::new(
+                Group::Formal,
+                &name,
+                "not proved here",
+                "nearest-prototype encoders multiply, over as many cycles as there are prototypes; they rest on the \
+                 simulations",
+            );
+            return Some(settled(check.skipped("no property for nearest-prototype encoders".to_owned())));
+        };
+        let module = self.names.node(&node.name);
+        let input = self.design.node(node.inputs[0]).value.format;
+        let latency = self.latency(id, node);
+        Some(Task {
+            check: Check::new(
+                Group::Formal,
+                &name,
+                &format!("unrolled {} cycles from any state, SAT", latency + 1),
+                "every row of features, the thresholds of this build; full size",
+            )
+            .covering("trees", (groups * encoder.subspaces) as u64)
+            .covering("thresholds", threshold.len() as u64)
+            .covering("depth", latency + 1),
+            prepare: format!("read_verilog {module}.v tw_tree_encoder.v"),
+            checkers: vec![encoder::checker(&module, encoder, (split, threshold), *groups, input, latency)],
+            proof: Proof::Pipeline(latency + 1),
+        })
+    }
+
+    fn lanes(&self, id: NodeId, node: &Node) -> Result<Option<Task>, Error> {
+        let Some(instance) = self.core.iter().find(|i| i.name == format!("u_{}", node.name)) else {
+            return Ok(None);
+        };
+        let row = Row {
+            lanes: node.value.lanes,
+            input: self.design.node(node.inputs[0]).value.format,
+            output: node.value.format,
+            latency: self.latency(id, node),
+        };
+        let kind = node.op.kind();
+        let check = |scope: &str| {
+            Check::new(
+                Group::Formal,
+                &format!("{kind} {}", node.name),
+                &format!("unrolled {} cycles from any state, SAT", row.latency + 1),
+                scope,
+            )
+            .covering("lanes", row.lanes as u64)
+            .covering("depth", row.latency + 1)
+        };
+        let module = &instance.module;
+        let parameters = instance.parameter_text(&[]);
+        let cell = format!("read_verilog {module}.v");
+        let (check, prepare, checker) = match &node.op {
+            Op::Requantise { step } => {
+                let scope = "every value of every lane; this instance's parameters, full size";
+                (check(scope), cell, lanes::requantise(module, &parameters, row, *step))
+            }
+            Op::Relu => {
+                let scope = "every value of every lane; this instance's parameters, full size";
+                (check(scope), cell, lanes::relu(module, &parameters, row))
+            }
+            Op::Threshold { threshold, .. } => {
+                let parameters = instance.parameter_text(&[("WarmUp", 0)]);
+                let scope = "every logit of every lane; this instance's parameters, full size, but WarmUp 0: the zeros \
+                             after a reset rest on the simulations, and on gen/prim at a small size";
+                (check(scope), cell, lanes::threshold(module, &parameters, row, *threshold))
+            }
+            Op::Gelu { unit } => {
+                let mut memories: Vec<String> = Vec::new();
+                for inner in instances(&read(&self.rtl, module)?).iter().filter(|i| i.module == "tw_rom") {
+                    memories.extend((0..row.lanes).map(|i| format!("u_cell.g_lane[{i}].{}", inner.name)));
+                }
+                let check = check(
+                    "every value of every lane, every content of the bump; this instance's parameters, full size",
+                );
+                if memories.len() != row.lanes {
+                    return Ok(Some(broken(check, &format!("{module}.v has not one memory in each lane"))));
+                }
+                // A module without parameters around it, whose ports the memories' can join.
+                let around = format!("{}_opened", node.name);
+                let path = self.folder.join(format!("{around}.v"));
+                std::fs::write(&path, lanes::around(&around, module, &parameters, row))
+                    .map_err(|source| Error::Io { path: path.display().to_string(), source })?;
+                let prepare = opened(&around, &format!("tw_rom.v {module}.v {}", path.display()));
+                (check, prepare, lanes::gelu(&around, row, unit, &memories))
+            }
+            _ => return Ok(None),
+        };
+        Ok(Some(Task { check, prepare, checkers: vec![checker], proof: Proof::Pipeline(row.latency + 1) }))
+    }
+
+    /// Cycles from a row of the operand to the node's own.
+    fn latency(&self, id: NodeId, node: &Node) -> u64 {
+        self.plan.stage(id).first.saturating_sub(self.plan.stage(node.inputs[0]).first)
+    }
+
+    /// The handshakes of both streams.
+    fn streams(&self) -> Vec<Task> {
+        let check = Check::new(
+            Group::Formal,
+            "streams",
+            "property directed reachability (ABC pdr), any state at power-up, no bound on time",
+            "offered bitmaps stay, nothing is valid or ready in reset, at most `queue` windows inside, `interval` cycles \
+             between acceptances, the queue never overfull or read empty; admission and queue with their own counters, \
+             the datapath between them free to answer at any time, rows narrowed to 1 bit",
+        )
+        .covering("queue", self.plan.queue)
+        .covering("interval", self.plan.interval);
+        let find = |port: &str, signal: &str| {
+            self.core.iter().find(|i| i.ports.get(port).is_some_and(|s| s == signal))
+        };
+        let ends = find("in_ready", "s_axis_tready").zip(find("out_valid", "m_axis_tvalid"));
+        let Some((window, fifo)) = ends else {
+            return vec![broken(check, "no single cell drives s_axis_tready and none m_axis_tvalid")];
+        };
+        let checker = streams::checker(window, fifo, self.plan.queue, self.plan.interval);
+        vec![match checker {
+            None => broken(check, "admission and queue have not the parameters Interval and Depth"),
+            Some(checker) => Task {
+                check,
+                prepare: format!("read_verilog {}.v {}.v", window.module, fifo.module),
+                checkers: vec![checker],
+                proof: Proof::Reachability,
+            },
+        }]
+    }
+
+    /// In the whole core no combinational path leads from `s_axis_tvalid` to `s_axis_tready`.
+    fn independent_ready(&self, prover: &Prover) -> Result<Check, Error> {
+        let started = Instant::now();
+        let core = self.names.core();
+        let check = Check::new(
+            Group::Formal,
+            "ready without valid",
+            "cone of s_axis_tready, up to flip-flops and memories (Yosys)",
+            "the whole core: s_axis_tready depends on no input but rst_n within a cycle",
+        );
+        let script = format!(
+            "read_verilog tw_*.v; hierarchy -check -top {core}; proc; flatten; opt_clean; memory_dff; memory_collect; cd \
+             {core}; select -set cone w:s_axis_tready %ci*:-$dff,$sdff,$dffe,$sdffe,$sdffce,$mem_v2,$mem; select \
+             -assert-count 1 w:rst_n @cone %i; select -assert-none i:* w:rst_n %d @cone %i"
+        );
+        let said = prover.yosys("ready", &script);
+        let mut check = match said {
+            Ok(Some(_)) => check.judged(None),
+            Ok(None) => check.skipped(format!("Yosys took more than {} s", prover.limit.as_secs())),
+            Err(Error::Tool { output, .. }) if output.contains("Assertion failed") => {
+                check.judged(Some(output))
+            }
+            Err(other) => return Err(other),
+        };
+        check.seconds = started.elapsed().as_secs_f64();
+        Ok(check)
+    }
+}
+
+/// A check that fails before a proof: the build is not what the plan says.
+fn broken(check: Check, problem: &str) -> Task {
+    settled(check.judged(Some(problem.to_owned())))
+}
+
+/// A check that needs no proof.
+fn settled(check: Check) -> Task {
+    Task { check, prepare: String::new(), checkers: Vec::new(), proof: Proof::Reachability }
+}
+
+/// Reads `files` and turns the memories inside `module` into ports: what they are asked and what they answer.
+fn opened(module: &str, files: &str) -> String {
+    format!(
+        "read_verilog {files}; hierarchy -check -top {module}; proc; blackbox *tw_rom; flatten; expose -evert t:*tw_rom; \
+         opt_clean"
+    )
+}

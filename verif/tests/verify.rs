@@ -1,0 +1,115 @@
+//! `verify`: a good build passes every check, and each kind of check finds what is planted for it.
+#![allow(clippy::unwrap_used)]
+
+#[allow(dead_code)] // What the other tests need.
+mod support;
+
+use support::Build;
+use tablewright_model::testing::dart;
+use tablewright_model::{EncoderKind, KernelSpec, NetworkConfig};
+use tablewright_verif::{Certificate, Group, Level, Outcome, Verify, verify};
+
+fn tiny() -> NetworkConfig {
+    NetworkConfig { history: 3, segments: 4, dim: 6, head_dim: 3, hidden: 5, outputs: 10, ..dart() }
+}
+
+fn build(seed: u64) -> Build {
+    let spec = KernelSpec { encoder: EncoderKind::Tree, prototypes: 4, subspaces: 2, bits: 6 };
+    Build::random(&tiny(), spec, seed)
+}
+
+fn wanted(level: Level) -> Verify {
+    Verify { level, seed: 1, liberty: None, mutants: None, traced: Vec::new(), labelled: None }
+}
+
+fn run(build: &Build, wanted: &Verify) -> Certificate {
+    let manifest = tablewright_emit::read_manifest(build.dir.root()).unwrap();
+    verify(&build.dir, &manifest, &build.design, &build.plan, wanted, &mut |_| ()).unwrap()
+}
+
+/// Names of the checks that failed.
+fn failed(certificate: &Certificate) -> Vec<&str> {
+    certificate.checks.iter().filter(|c| c.outcome == Outcome::Failed).map(|c| c.name.as_str()).collect()
+}
+
+/// Replaces a piece of a file of the build that must be there.
+fn change(build: &Build, file: &str, from: &str, to: &str) {
+    let path = build.dir.rtl().join(file);
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(text.contains(from), "`{from}` is no longer in {file}");
+    std::fs::write(&path, text.replacen(from, to, 1)).unwrap();
+}
+
+#[test]
+fn a_good_build_passes() {
+    let build = build(1);
+    let certificate = run(&build, &wanted(Level::Quick));
+    assert!(certificate.passed, "{:#?}", certificate.checks);
+    assert!(certificate.count(Group::Formal, Outcome::Passed) > 15, "{:#?}", certificate.checks);
+    // The same again, seconds apart.
+    let mut again = run(&build, &wanted(Level::Quick));
+    again.seconds.clone_from(&certificate.seconds);
+    assert_eq!(serde_json::to_string(&again).unwrap(), serde_json::to_string(&certificate).unwrap());
+}
+
+/// Formal checks by themselves: the module is wrong for some input, whether a simulation meets it or not.
+#[test]
+fn a_proof_finds_a_wrong_module() {
+    let breakages = [
+        ("tw_random_2_l0_ff1.v", "n0_0 + n0_1", "n0_0 - n0_1", "table l0_ff1"),
+        ("tw_random_2_embed.v", "in_data[1:0]", "in_data[2:1]", "table embed"),
+        ("tw_tree_encoder.v", "key >= threshold;", "key > threshold;", "encoder head_code"),
+        ("tw_requantise.v", "One << (Shift - 1)", "One << Shift", "requantise"),
+        ("tw_gelu.v", "lifted - (near_q", "lifted + (near_q", "gelu"),
+        ("tw_threshold.v", "x >= $signed(", "x > $signed(", "threshold bitmap"),
+        ("tw_window.v", "rst_n && (gap ==", "(gap ==", "streams"),
+        ("tw_window.v", "GapReloadWide = Interval - 1", "GapReloadWide = Interval - 2", "streams"),
+        ("tw_fifo.v", "Depth - 1", "Depth", "streams"),
+        (
+            "tw_window.v",
+            "assign in_ready  = rst_n",
+            "assign in_ready  = in_valid && rst_n",
+            "ready without valid",
+        ),
+    ];
+    for (file, from, to, expected) in breakages {
+        let build = build(2);
+        change(&build, file, from, to);
+        let checks = prove_alone(&build);
+        let found: Vec<&str> =
+            checks.iter().filter(|c| c.outcome == Outcome::Failed).map(|c| c.name.as_str()).collect();
+        assert!(found.iter().any(|name| name.contains(expected)), "{file}, `{to}`: found {found:?}");
+    }
+}
+
+/// Only the proofs.
+fn prove_alone(build: &Build) -> Vec<tablewright_verif::Check> {
+    let folder = tempfile::tempdir().unwrap();
+    let limit = std::time::Duration::from_secs(20);
+    tablewright_verif::formal::prove(
+        &build.dir,
+        &build.design,
+        &build.plan,
+        folder.path().to_path_buf(),
+        limit,
+        &mut |_| (),
+    )
+    .unwrap()
+}
+
+/// Every mutant is noticed or excused, and each survivor is named. What is wrong before is not measured.
+#[test]
+fn mutants_are_found() {
+    let build = build(3);
+    let certificate = run(&build, &Verify { mutants: Some(12), ..wanted(Level::Quick) });
+    let found = certificate.mutation.clone().unwrap();
+    assert_eq!(found.mutants, 12);
+    assert_eq!(found.killed + found.excused + found.unexcused, 12);
+    assert!(found.killed >= 8, "{found:#?}");
+    assert_eq!(certificate.passed, found.unexcused == 0, "{found:#?}");
+    change(&build, "tw_gelu.v", "lifted - (near_q", "lifted + (near_q");
+    let certificate = run(&build, &Verify { mutants: Some(12), ..wanted(Level::Quick) });
+    assert!(!certificate.passed && certificate.mutation.is_none());
+    let wrong = failed(&certificate);
+    assert!(wrong.contains(&"golden = Verilator") && wrong.contains(&"gelu l0_act"), "{wrong:?}");
+}
