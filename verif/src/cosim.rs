@@ -206,12 +206,17 @@ pub(crate) fn recorded(design: &Design, windows: &[Vec<u8>]) -> Vec<u8> {
     bytes
 }
 
-/// Runs a compiled harness in `folder` on recorded bytes, nobody stalling: how many rows differed in data or time, or what
-/// it said instead of a report.
-pub(crate) fn replay(program: &Path, folder: &Path, bytes: &[u8]) -> Result<Result<u64, String>, Error> {
+/// Runs a compiled harness in `folder` on recorded bytes, streams stalling with this probability in thousandths: how many
+/// rows differed in data or time, or what it said instead of a report.
+pub(crate) fn replay(
+    program: &Path,
+    folder: &Path,
+    bytes: &[u8],
+    stall: u32,
+) -> Result<Result<u64, String>, Error> {
     let name = program.display().to_string();
     let mut child = Command::new(program)
-        .args(["1", "0", "-"])
+        .args(["1", &stall.to_string(), "-"])
         .current_dir(folder)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -15,7 +15,7 @@ use crate::tool::{run_for, tail};
 
 /// What was mapped.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Mapped {
+pub struct Mapped {
     /// Cells of the netlist, banks excepted.
     pub cells: u64,
     /// What the testbench said when it passed, or what went wrong.
@@ -23,7 +23,7 @@ pub(crate) struct Mapped {
 }
 
 /// Maps the core and runs the testbench on the netlist; `None` when synthesis, compilation or simulation takes longer than `limit`.
-pub(crate) fn simulate(
+pub fn simulate(
     build: &BuildDir,
     names: &Names,
     liberty: Option<&Path>,

@@ -10,7 +10,7 @@ pub mod certificate;
 pub mod cosim;
 pub mod faults;
 pub mod formal;
-mod gates;
+pub mod gates;
 mod icarus;
 pub mod images;
 mod instances;

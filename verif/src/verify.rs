@@ -125,14 +125,14 @@ pub fn verify(
         checks.push(timed_check(|| netlist(build, &names, wanted, &effort, &place))?);
     }
     let place = work.folder("formal")?;
-    checks.extend(formal::prove(build, design, plan, place, effort.proof, &mut |name| progress(name))?);
+    checks.extend(formal::prove(build, design, plan, place, effort.proof, None, &mut |name| progress(name))?);
 
     let count = wanted.mutants.unwrap_or(effort.mutants);
     let sound = checks.iter().all(|c| c.outcome != Outcome::Failed);
     let options = mutation::Options {
         count,
         seed: wanted.seed,
-        windows: effort.mutant_windows.max(50),
+        windows: effort.mutant_windows.max(100),
         limit: effort.proof.min(Duration::from_mins(2)),
     };
     let method = "Yosys mutate, all mutants in one netlist, sampled by seed; killed by the comparison of every value or by \
