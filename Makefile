@@ -11,7 +11,7 @@ BUILD   ?= build/demo
 # What the zoo is trained on.
 TRACES  ?= $(wildcard models/traces/*.champsimtrace.xz)
 
-.PHONY: help setup demo test lint bench shapes signoff trainer zoo zoo-report clean
+.PHONY: help setup demo test lint bench bench-rtl shapes signoff trainer zoo zoo-report clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -33,6 +33,10 @@ lint: ## rustfmt and clippy, warnings as errors
 
 bench: ## speed of the golden model, with the limit of this machine
 	$(CARGO) bench -p tablewright-golden
+
+bench-rtl: setup ## cycles, storage and simulation speed of shipped models, as this machine measures them
+	@$(CARGO) build --quiet --release -p tablewright
+	@scripts/bench-rtl $(TW)
 
 shapes: setup ## long: 200 random shapes, each linted, simulated and compared
 	TABLEWRIGHT_SHAPES=200 $(CARGO) test --release -p tablewright-verif --test shapes -- --nocapture

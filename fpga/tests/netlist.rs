@@ -9,8 +9,8 @@ use tablewright_model::testing::{dart_s, random_model_with};
 use tablewright_model::{
     Activation, AttentionActivation, EncoderKind, KernelSpec, NetworkConfig, Pool, Positions,
 };
-use tablewright_plan::Plan;
 use tablewright_plan::resources::{Function, Resources};
+use tablewright_plan::{Plan, PrefetcherPlan};
 
 /// What Yosys counts.
 #[derive(Debug, PartialEq, Eq)]
@@ -53,12 +53,11 @@ impl Counted {
     }
 }
 
-/// `None` where there is no Yosys.
-fn yosys(design: &Design, plan: &Plan) -> Option<Counted> {
+/// Of the modules named, each as a top; `None` where there is no Yosys.
+fn yosys(design: &Design, plan: &Plan, tops: &[String]) -> Option<Vec<Counted>> {
     let folder = tempfile::tempdir().unwrap();
-    let none = Vectors { windows: String::new(), bitmaps: String::new(), count: 0 };
     let mut sources = Vec::new();
-    for (path, text) in files(design, plan, &none).unwrap() {
+    for (path, text) in files(design, plan, &Vectors::default()).unwrap() {
         let Some(inside) = path.strip_prefix("rtl/") else {
             continue;
         };
@@ -69,20 +68,22 @@ fn yosys(design: &Design, plan: &Plan) -> Option<Counted> {
             sources.push(inside.to_owned());
         }
     }
-    let core = tablewright_emit::Names::new(&design.name).core();
-    let script = format!(
-        "read_verilog {}; hierarchy -top {core}; proc; delete w:$memwr* %ci1 t:$dff %i; flatten; tee -q -o counts.txt stat -width",
-        sources.join(" ")
-    );
-    let run = Command::new("yosys").args(["-q", "-p", &script]).current_dir(folder.path()).output();
-    match run {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-        run => {
-            let output = run.unwrap();
-            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-            Some(Counted::read(&std::fs::read_to_string(folder.path().join("counts.txt")).unwrap()))
+    let count = |top: &String| {
+        let script = format!(
+            "read_verilog {}; hierarchy -top {top}; proc; delete w:$memwr* %ci1 t:$dff %i; flatten; tee -q -o counts.txt stat -width",
+            sources.join(" ")
+        );
+        let run = Command::new("yosys").args(["-q", "-p", &script]).current_dir(folder.path()).output();
+        match run {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            run => {
+                let output = run.unwrap();
+                assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+                Some(Counted::read(&std::fs::read_to_string(folder.path().join("counts.txt")).unwrap()))
+            }
         }
-    }
+    };
+    tops.iter().map(count).collect()
 }
 
 fn check(network: &NetworkConfig, encoders: [EncoderKind; 3], seed: u64, optimised: bool) {
@@ -102,10 +103,14 @@ fn check(network: &NetworkConfig, encoders: [EncoderKind; 3], seed: u64, optimis
     );
     let lowered = lower(&model);
     let design = if optimised { passes::for_hardware(&lowered) } else { lowered };
-    let plan = Plan::serial(&design);
-    match yosys(&design, &plan) {
+    let plan = Plan::automatic(&design);
+    let names = tablewright_emit::Names::new(&design.name);
+    match yosys(&design, &plan, &[names.core(), names.prefetcher()]) {
         Some(counted) => {
-            assert_eq!(counted, Counted::of(&Resources::of_design(&design, &plan)), "{network:?}");
+            let around = PrefetcherPlan::new(&design, &plan);
+            let core = Resources::of_design(&design, &plan);
+            let prefetcher = Resources::of_prefetcher(&design, &plan, &around);
+            assert_eq!(counted, [core, prefetcher].map(|r| Counted::of(&r)), "{network:?}");
         }
         None => println!("skipped: there is no `yosys` on the path; apt-get install yosys"),
     }

@@ -1,6 +1,6 @@
 // GELU as ReLU minus a bump: x * Phi(x) = max(x, 0) - |x| * Phi(-|x|).
 //
-// Contract: one row of Lanes signed numbers a cycle, two cycles of latency.
+// Contract: one row of Lanes signed numbers a cycle; one cycle of latency for the bump's memory, and Cut more.
 //   index = (|x| << IndexLeft) >> IndexRight          y = (max(x, 0) << Lift) - (index < 256 ? bump[index] : 0)
 // File holds the 256 entries of the bump, in the output's fraction.
 module tw_gelu #(
@@ -11,23 +11,28 @@ module tw_gelu #(
     parameter Lift       = 1,
     parameter BumpWidth  = 5,
     parameter OutWidth   = 9,
+    parameter [0:0] Cut  = 1'b1,
     parameter File       = ""
 ) (
     input  wire                      clk,
     input  wire                      rst_n,
     input  wire                      in_valid,
     input  wire [ Lanes*InWidth-1:0] in_data,
-    output reg                       out_valid,
+    output wire                      out_valid,
     output reg  [Lanes*OutWidth-1:0] out_data
 );
 
   localparam IndexWidth = InWidth + IndexLeft + 8;
 
-  reg valid_q;
-  always @(posedge clk) begin
-    if (!rst_n) {out_valid, valid_q} <= 2'b00;
-    else {out_valid, valid_q} <= {valid_q, in_valid};
-  end
+  tw_valid #(
+      .Steps(2),
+      .Cuts ({Cut, 1'b1})
+  ) u_valid (
+      .clk(clk),
+      .rst_n(rst_n),
+      .in_valid(in_valid),
+      .out_valid(out_valid)
+  );
 
   // Lanes are signals of their own; the row changes as one, which event-driven simulators need to be fast.
   wire [Lanes*OutWidth-1:0] lanes;
@@ -45,7 +50,7 @@ module tw_gelu #(
       reg [InWidth-1:0] positive_q;
       wire [OutWidth-1:0] lifted = {{(OutWidth - InWidth - Lift) {1'b0}}, positive_q, {Lift{1'b0}}};
       wire [OutWidth-1:0] dent = {{(OutWidth - BumpWidth) {1'b0}}, bump};
-      reg [OutWidth-1:0] y;
+      wire [OutWidth-1:0] y = lifted - (near_q ? dent : {OutWidth{1'b0}});
 
       tw_rom #(
           .Words(256),
@@ -61,9 +66,15 @@ module tw_gelu #(
       always @(posedge clk) begin
         near_q <= index[IndexWidth-1:8] == {(IndexWidth - 8) {1'b0}};
         positive_q <= negative ? {InWidth{1'b0}} : x;
-        y <= lifted - (near_q ? dent : {OutWidth{1'b0}});
       end
-      assign lanes[i*OutWidth+:OutWidth] = y;
+      tw_cut #(
+          .Width(OutWidth),
+          .Cut  (Cut)
+      ) u_cut (
+          .clk(clk),
+          .in_data(y),
+          .out_data(lanes[i*OutWidth+:OutWidth])
+      );
     end
   endgenerate
 

@@ -1,13 +1,14 @@
 // Pairs every row of attention weights with every column of its head's V.
 //
-// Contract: Tokens * Heads rows of weight codes (token by token, head by head) and Heads * PerHead rows of column codes
-// (head by head) are kept. When both are complete the pairs leave, one a cycle: for each token, for each head, all columns
+// Contract: Tokens * Heads rows of weight codes (token by token, head by head) and Columns rows of column codes (head by
+// head) are kept; bit j of HeadEnds says that column j is the last of its head. When both are complete the pairs leave, one a cycle: for each token, for each head, all columns
 // of that head; a new token starts every Pace cycles. The first pair is registered three cycles after the last operand
 // came. A pair is one bank row per subspace, {weight code, column code}, subspace 0 lowest.
 module tw_mix_sequencer #(
     parameter Tokens    = 2,
     parameter Heads     = 2,
-    parameter PerHead   = 3,
+    parameter Columns   = 6,
+    parameter [Columns-1:0] HeadEnds = 6'b100100,
     parameter Subspaces = 2,
     parameter CodeWidth = 3,
     parameter Pace      = 6
@@ -24,10 +25,8 @@ module tw_mix_sequencer #(
 
   localparam GroupWidth = Subspaces * CodeWidth;
   localparam WeightRows = Tokens * Heads;
-  localparam Columns = Heads * PerHead;
   localparam WeightWidth = (WeightRows > 1) ? $clog2(WeightRows) : 1;
   localparam ColumnWidth = (Columns > 1) ? $clog2(Columns) : 1;
-  localparam InHeadWidth = (PerHead > 1) ? $clog2(PerHead) : 1;
   localparam SlotWidth = (Pace > 1) ? $clog2(Pace) : 1;
   localparam [31:0] LastWeightWide = WeightRows - 1;
   localparam [WeightWidth-1:0] LastWeight = LastWeightWide[WeightWidth-1:0];
@@ -35,9 +34,6 @@ module tw_mix_sequencer #(
   localparam [31:0] LastColumnWide = Columns - 1;
   localparam [ColumnWidth-1:0] LastColumn = LastColumnWide[ColumnWidth-1:0];
   localparam [ColumnWidth-1:0] OneColumn = 1;
-  localparam [31:0] LastInHeadWide = PerHead - 1;
-  localparam [InHeadWidth-1:0] LastInHead = LastInHeadWide[InHeadWidth-1:0];
-  localparam [InHeadWidth-1:0] OneInHead = 1;
   localparam [31:0] LastSlotWide = Pace - 1;
   localparam [SlotWidth-1:0] LastSlot = LastSlotWide[SlotWidth-1:0];
   localparam [SlotWidth-1:0] OneSlot = 1;
@@ -49,12 +45,11 @@ module tw_mix_sequencer #(
   reg weights_full, columns_full, busy, issuing;
   reg [WeightWidth-1:0] weight;
   reg [ColumnWidth-1:0] column;
-  reg [InHeadWidth-1:0] in_head;
   reg [SlotWidth-1:0] slot;
 
   wire go = weights_full && columns_full && !busy;
   wire row_ends = slot == LastSlot;
-  wire head_ends = in_head == LastInHead;
+  wire head_ends = HeadEnds[column];
   wire done = issuing && (column == LastColumn) && (weight == LastWeight);
 
   always @(posedge clk) begin
@@ -73,7 +68,6 @@ module tw_mix_sequencer #(
       out_valid <= 1'b0;
       weight <= {WeightWidth{1'b0}};
       column <= {ColumnWidth{1'b0}};
-      in_head <= {InHeadWidth{1'b0}};
       slot <= {SlotWidth{1'b0}};
     end else begin
       if (weight_valid) weight_in <= (weight_in == LastWeight) ? {WeightWidth{1'b0}} : weight_in + OneWeight;
@@ -89,8 +83,7 @@ module tw_mix_sequencer #(
         issuing <= 1'b1;
         weight <= {WeightWidth{1'b0}};
         column <= {ColumnWidth{1'b0}};
-        in_head <= {InHeadWidth{1'b0}};
-        slot <= {SlotWidth{1'b0}};
+          slot <= {SlotWidth{1'b0}};
       end else if (done) begin
         busy <= 1'b0;
         issuing <= 1'b0;
@@ -99,7 +92,6 @@ module tw_mix_sequencer #(
         issuing <= row_ends || (issuing && (column != LastColumn));
         if (issuing) begin
           column <= (column == LastColumn) ? {ColumnWidth{1'b0}} : column + OneColumn;
-          in_head <= head_ends ? {InHeadWidth{1'b0}} : in_head + OneInHead;
           // Rows of weights come token by token, head by head: the next head's is the next row.
           if (head_ends) weight <= weight + OneWeight;
         end

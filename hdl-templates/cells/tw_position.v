@@ -1,6 +1,6 @@
 // Adds each row's own constant, and puts the constant cls token in the place of row 0.
 //
-// Contract: Rows rows of Lanes numbers a window, one cycle of latency. out = in * 2^Shift + constant of the row; with
+// Contract: Rows rows of Lanes numbers a window, Cut cycles of latency. out = in * 2^Shift + constant of the row; with
 // Lead = 1 row 0 is the constant alone. File holds one line a row, lane 0 in the lowest bits, OutWidth bits a lane.
 module tw_position #(
     parameter Rows     = 4,
@@ -9,13 +9,14 @@ module tw_position #(
     parameter Shift    = 1,
     parameter OutWidth = 10,
     parameter Lead     = 0,
+    parameter [0:0] Cut = 1'b1,
     parameter File     = ""
 ) (
     input  wire                      clk,
     input  wire                      rst_n,
     input  wire                      in_valid,
     input  wire [ Lanes*InWidth-1:0] in_data,
-    output reg                       out_valid,
+    output wire                      out_valid,
     output reg  [Lanes*OutWidth-1:0] out_data
 );
 
@@ -35,11 +36,17 @@ module tw_position #(
     else if (in_valid) next_row = (row == LastRow) ? {RowWidth{1'b0}} : row + One;
   end
 
-  always @(posedge clk) begin
-    row <= next_row;
-    if (!rst_n) out_valid <= 1'b0;
-    else out_valid <= in_valid;
-  end
+  always @(posedge clk) row <= next_row;
+
+  tw_valid #(
+      .Steps(1),
+      .Cuts (Cut)
+  ) u_valid (
+      .clk(clk),
+      .rst_n(rst_n),
+      .in_valid(in_valid),
+      .out_valid(out_valid)
+  );
 
   // Read ahead: the constants of row r are at the bank's output when row r comes.
   tw_rom #(
@@ -62,9 +69,15 @@ module tw_position #(
     for (i = 0; i < Lanes; i = i + 1) begin : g_lane
       wire [InWidth-1:0] x = in_data[i*InWidth+:InWidth];
       wire [OutWidth-1:0] aligned = {{(OutWidth - InWidth - Shift) {x[InWidth-1]}}, x, {Shift{1'b0}}};
-      reg [OutWidth-1:0] sum;
-      always @(posedge clk) sum <= constants[i*OutWidth+:OutWidth] + (alone ? {OutWidth{1'b0}} : aligned);
-      assign lanes[i*OutWidth+:OutWidth] = sum;
+      wire [OutWidth-1:0] sum = constants[i*OutWidth+:OutWidth] + (alone ? {OutWidth{1'b0}} : aligned);
+      tw_cut #(
+          .Width(OutWidth),
+          .Cut  (Cut)
+      ) u_cut (
+          .clk(clk),
+          .in_data(sum),
+          .out_data(lanes[i*OutWidth+:OutWidth])
+      );
     end
   endgenerate
 

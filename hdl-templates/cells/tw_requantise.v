@@ -1,6 +1,6 @@
 // Requantise: add half, shift right arithmetically, saturate.
 //
-// Contract: one row of Lanes numbers a cycle, one cycle of latency; InSigned = 0 reads the input as plain binary.
+// Contract: one row of Lanes numbers a cycle, Cut cycles of latency; InSigned = 0 reads the input as plain binary.
 // out = clamp((in + 2^(Shift-1)) >>> Shift) to OutWidth signed bits; nothing is added when Shift is 0. OutWidth is at most
 // InWidth + 1.
 module tw_requantise #(
@@ -8,13 +8,14 @@ module tw_requantise #(
     parameter InWidth  = 12,
     parameter InSigned = 1,
     parameter Shift    = 3,
-    parameter OutWidth = 8
+    parameter OutWidth = 8,
+    parameter [0:0] Cut = 1'b1
 ) (
     input  wire                      clk,
     input  wire                      rst_n,
     input  wire                      in_valid,
     input  wire [ Lanes*InWidth-1:0] in_data,
-    output reg                       out_valid,
+    output wire                      out_valid,
     output reg  [Lanes*OutWidth-1:0] out_data
 );
 
@@ -22,10 +23,15 @@ module tw_requantise #(
   localparam [Width-1:0] One = 1;
   localparam [Width-1:0] Half = (Shift > 0) ? One << (Shift - 1) : {Width{1'b0}};
 
-  always @(posedge clk) begin
-    if (!rst_n) out_valid <= 1'b0;
-    else out_valid <= in_valid;
-  end
+  tw_valid #(
+      .Steps(1),
+      .Cuts (Cut)
+  ) u_valid (
+      .clk(clk),
+      .rst_n(rst_n),
+      .in_valid(in_valid),
+      .out_valid(out_valid)
+  );
 
   // Lanes are signals of their own; the row changes as one, which event-driven simulators need to be fast.
   wire [Lanes*OutWidth-1:0] lanes;
@@ -39,13 +45,20 @@ module tw_requantise #(
       wire signed [Width-1:0] rounded = sum >>> Shift;
       wire negative = rounded[Width-1];
       wire fits = rounded[Width-1:OutWidth-1] == {(Width - OutWidth + 1) {negative}};
-      reg [OutWidth-1:0] result;
+      wire [OutWidth-1:0] result;
       if (OutWidth > 1) begin : g_wide
-        always @(posedge clk) result <= fits ? rounded[OutWidth-1:0] : {negative, {(OutWidth - 1) {!negative}}};
+        assign result = fits ? rounded[OutWidth-1:0] : {negative, {(OutWidth - 1) {!negative}}};
       end else begin : g_bit
-        always @(posedge clk) result <= fits ? rounded[0] : negative;
+        assign result = fits ? rounded[0] : negative;
       end
-      assign lanes[i*OutWidth+:OutWidth] = result;
+      tw_cut #(
+          .Width(OutWidth),
+          .Cut  (Cut)
+      ) u_cut (
+          .clk(clk),
+          .in_data(result),
+          .out_data(lanes[i*OutWidth+:OutWidth])
+      );
     end
   endgenerate
 

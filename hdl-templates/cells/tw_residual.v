@@ -1,6 +1,6 @@
 // The residual sum: rows that came early wait for their partners.
 //
-// Contract: row r of `a` comes at least one cycle before row r of `b`; the sum comes one cycle after b.
+// Contract: row r of `a` comes at least one cycle before row r of `b`; the sum comes Cut cycles after b.
 // out = a * 2^AShift + b * 2^BShift, exact in OutWidth bits. At most Rows rows of a wait, of one window or of several.
 module tw_residual #(
     parameter Rows     = 3,
@@ -9,7 +9,8 @@ module tw_residual #(
     parameter AShift   = 1,
     parameter BWidth   = 9,
     parameter BShift   = 0,
-    parameter OutWidth = 10
+    parameter OutWidth = 10,
+    parameter [0:0] Cut = 1'b1
 ) (
     input  wire                      clk,
     input  wire                      rst_n,
@@ -17,7 +18,7 @@ module tw_residual #(
     input  wire [  Lanes*AWidth-1:0] a_data,
     input  wire                      b_valid,
     input  wire [  Lanes*BWidth-1:0] b_data,
-    output reg                       out_valid,
+    output wire                      out_valid,
     output reg  [Lanes*OutWidth-1:0] out_data
 );
 
@@ -37,13 +38,21 @@ module tw_residual #(
     if (!rst_n) begin
       a_row <= {RowWidth{1'b0}};
       b_row <= {RowWidth{1'b0}};
-      out_valid <= 1'b0;
     end else begin
       if (a_valid) a_row <= (a_row == LastRow) ? {RowWidth{1'b0}} : a_row + One;
       if (b_valid) b_row <= (b_row == LastRow) ? {RowWidth{1'b0}} : b_row + One;
-      out_valid <= b_valid;
     end
   end
+
+  tw_valid #(
+      .Steps(1),
+      .Cuts (Cut)
+  ) u_valid (
+      .clk(clk),
+      .rst_n(rst_n),
+      .in_valid(b_valid),
+      .out_valid(out_valid)
+  );
 
   // Lanes are signals of their own; the row changes as one, which event-driven simulators need to be fast.
   wire [Lanes*OutWidth-1:0] lanes;
@@ -56,9 +65,15 @@ module tw_residual #(
       wire [BWidth-1:0] b = b_data[i*BWidth+:BWidth];
       wire [OutWidth-1:0] wide_a = {{(OutWidth - AWidth - AShift) {a[AWidth-1]}}, a, {AShift{1'b0}}};
       wire [OutWidth-1:0] wide_b = {{(OutWidth - BWidth - BShift) {b[BWidth-1]}}, b, {BShift{1'b0}}};
-      reg [OutWidth-1:0] sum;
-      always @(posedge clk) sum <= wide_a + wide_b;
-      assign lanes[i*OutWidth+:OutWidth] = sum;
+      wire [OutWidth-1:0] sum = wide_a + wide_b;
+      tw_cut #(
+          .Width(OutWidth),
+          .Cut  (Cut)
+      ) u_cut (
+          .clk(clk),
+          .in_data(sum),
+          .out_data(lanes[i*OutWidth+:OutWidth])
+      );
     end
   endgenerate
 

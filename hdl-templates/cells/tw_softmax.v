@@ -1,12 +1,14 @@
 // Softmax of a row in base 2.
 //
-// Contract: one row of Lanes signed numbers a cycle, eight cycles of latency.
+// Contract: one row of Lanes signed numbers a cycle, its softmax as many cycles later as Cuts has ones.
 //   t_j = in_j with 7 fraction bits (rounded right by AlignRight, or left by AlignLeft)    m = max_j floor(t_j)
 //   a_j = (pow2[fraction of t_j] << 6) >> (m - floor(t_j))
 //   S   = sum(a_j)      b = bitlen(S)      index = 8 leading bits of S, 128 to 255
 //   p_j = (a_j * recip[index - 128] + 2^(b-1)) >> b
 // PowerFile holds 128 mantissas of 10 bits, 2^(f/128) * 512; RecipFile 128 reciprocals. The largest a_j has bit 15 set, so
 // S is never below 2^15.
+// Steps, each with a register behind it where Cuts has a one: 0 alignment, 1 mantissas and the largest whole part (a memory,
+// whose register is always there), 2 shift, 3 sum, 4 index, 5 reciprocal (a memory too), 6 product, 7 rounding.
 module tw_softmax #(
     parameter Lanes      = 3,
     parameter InWidth    = 12,
@@ -16,6 +18,7 @@ module tw_softmax #(
     parameter SumWidth   = 18,
     parameter RecipWidth = 12,
     parameter OutWidth   = 12,
+    parameter [7:0] Cuts = 8'hff,
     parameter PowerFile  = "",
     parameter RecipFile  = ""
 ) (
@@ -36,18 +39,20 @@ module tw_softmax #(
   localparam [AlignWidth-1:0] One = 1;
   localparam [AlignWidth-1:0] Half = (AlignRight > 0) ? One << (AlignRight - 1) : {AlignWidth{1'b0}};
 
-  reg [6:0] valid_q;
-  reg final_valid;
   wire [Lanes*WholeWidth-1:0] wholes;
   wire [Lanes*PowerWidth-1:0] powers;
 
-  assign out_valid = final_valid;
-  always @(posedge clk) begin
-    if (!rst_n) {final_valid, valid_q} <= 8'd0;
-    else {final_valid, valid_q} <= {valid_q, in_valid};
-  end
+  tw_valid #(
+      .Steps(8),
+      .Cuts (Cuts | 8'h22)
+  ) u_valid (
+      .clk(clk),
+      .rst_n(rst_n),
+      .in_valid(in_valid),
+      .out_valid(out_valid)
+  );
 
-  // 2: the largest whole part
+  // 1: the largest whole part
   reg signed [WholeWidth-1:0] highest;
   reg signed [WholeWidth-1:0] top;
   reg signed [WholeWidth-1:0] candidate;
@@ -62,9 +67,9 @@ module tw_softmax #(
   end
   always @(posedge clk) top <= highest;
 
-  // 4: the sum
+  // 3: the sum
   reg [SumWidth-1:0] total;
-  reg [SumWidth-1:0] sum;
+  wire [SumWidth-1:0] sum;
   integer b;
   always @* begin
     total = {SumWidth{1'b0}};
@@ -72,13 +77,21 @@ module tw_softmax #(
       total = total + {{(SumWidth - PowerWidth) {1'b0}}, powers[b*PowerWidth+:PowerWidth]};
     end
   end
-  always @(posedge clk) sum <= total;
+  tw_cut #(
+      .Width(SumWidth),
+      .Cut  (Cuts[3])
+  ) u_sum (
+      .clk(clk),
+      .in_data(total),
+      .out_data(sum)
+  );
 
-  // 5: its length and leading bits, the leading one itself left out
+  // 4: its length and leading bits, the leading one itself left out
   reg [BitsWidth-1:0] length;
-  reg [BitsWidth-1:0] bits5, bits6, bits7;
   reg [6:0] leading;
-  reg [6:0] index;
+  wire [BitsWidth-1:0] bits4, bits6;
+  reg [BitsWidth-1:0] bits5;
+  wire [6:0] index;
   integer p;
   always @* begin
     length = 16;
@@ -91,14 +104,17 @@ module tw_softmax #(
     end
   end
   wire [7:0] unused_low = sum[7:0];
-  always @(posedge clk) begin
-    bits5 <= length;
-    bits6 <= bits5;
-    bits7 <= bits6;
-    index <= leading;
-  end
+  tw_cut #(
+      .Width(BitsWidth + 7),
+      .Cut  (Cuts[4])
+  ) u_index (
+      .clk(clk),
+      .in_data({length, leading}),
+      .out_data({bits4, index})
+  );
 
-  // 6: the reciprocal
+  // 5: the reciprocal
+  always @(posedge clk) bits5 <= bits4;
   wire [RecipWidth-1:0] recip;
   tw_rom #(
       .Words(128),
@@ -110,9 +126,19 @@ module tw_softmax #(
       .address(index),
       .data(recip)
   );
+
+  // 6 and 7, for each lane: the product, rounded
+  tw_cut #(
+      .Width(BitsWidth),
+      .Cut  (Cuts[6])
+  ) u_bits (
+      .clk(clk),
+      .in_data(bits5),
+      .out_data(bits6)
+  );
   wire [ProductWidth-1:0] factor = {{(ProductWidth - RecipWidth) {1'b0}}, recip};
   wire [ProductWidth-1:0] unit = {{(ProductWidth - 1) {1'b0}}, 1'b1};
-  wire [ProductWidth-1:0] doubled_half = unit << bits7;
+  wire [ProductWidth-1:0] doubled_half = unit << bits6;
   wire [ProductWidth-1:0] half = doubled_half >> 1;
 
   // Lanes are signals of their own; the row changes as one, which event-driven simulators need to be fast.
@@ -125,22 +151,22 @@ module tw_softmax #(
       wire [InWidth-1:0] x = in_data[i*InWidth+:InWidth];
       wire signed [AlignWidth-1:0] wide;
       wire signed [AlignWidth-1:0] aligned = $signed(wide + Half) >>> AlignRight;
-      reg [TWidth-1:0] t1;
-      reg signed [WholeWidth-1:0] whole2;
+      wire [TWidth-1:0] t0;
+      reg signed [WholeWidth-1:0] whole1;
       wire [9:0] mantissa;
       wire [PowerWidth-1:0] scaled = {mantissa, 6'd0};
-      wire [WholeWidth:0] down = {top[WholeWidth-1], top} - {whole2[WholeWidth-1], whole2};
-      reg [PowerWidth-1:0] a3, a4, a5, a6;
-      wire [ProductWidth-1:0] power = {{(ProductWidth - PowerWidth) {1'b0}}, a6};
-      reg [ProductWidth-1:0] product;
-      wire [ProductWidth-1:0] rounded = (product + half) >> bits7;
+      wire [WholeWidth:0] down = {top[WholeWidth-1], top} - {whole1[WholeWidth-1], whole1};
+      wire [PowerWidth-1:0] a2, a3, a4;
+      reg [PowerWidth-1:0] a5;
+      wire [ProductWidth-1:0] power = {{(ProductWidth - PowerWidth) {1'b0}}, a5};
+      wire [ProductWidth-1:0] product;
+      wire [ProductWidth-1:0] rounded = (product + half) >> bits6;
       wire [ProductWidth-OutWidth-1:0] unused_high = rounded[ProductWidth-1:OutWidth];
       wire [AlignRight:0] unused_sign = aligned[AlignWidth-1:TWidth];
-      reg [OutWidth-1:0] weight;
 
       // The sum with half needs one bit more than the input; TWidth leaves it.
       assign wide = {{(AlignWidth - InWidth - AlignLeft) {x[InWidth-1]}}, x, {AlignLeft{1'b0}}};
-      assign wholes[i*WholeWidth+:WholeWidth] = t1[TWidth-1:Fraction];
+      assign wholes[i*WholeWidth+:WholeWidth] = t0[TWidth-1:Fraction];
 
       tw_rom #(
           .Words(128),
@@ -149,22 +175,61 @@ module tw_softmax #(
           .File(PowerFile)
       ) u_power (
           .clk(clk),
-          .address(t1[Fraction-1:0]),
+          .address(t0[Fraction-1:0]),
           .data(mantissa)
       );
 
-      always @(posedge clk) begin
-        t1 <= aligned[TWidth-1:0];
-        whole2 <= t1[TWidth-1:Fraction];
-        a3 <= scaled >> down;
-        a4 <= a3;
-        a5 <= a4;
-        a6 <= a5;
-        product <= power * factor;
-        weight <= rounded[OutWidth-1:0];
-      end
-      assign powers[i*PowerWidth+:PowerWidth] = a3;
-      assign lanes[i*OutWidth+:OutWidth] = weight;
+      tw_cut #(
+          .Width(TWidth),
+          .Cut  (Cuts[0])
+      ) u_t (
+          .clk(clk),
+          .in_data(aligned[TWidth-1:0]),
+          .out_data(t0)
+      );
+      always @(posedge clk) whole1 <= t0[TWidth-1:Fraction];
+      tw_cut #(
+          .Width(PowerWidth),
+          .Cut  (Cuts[2])
+      ) u_a2 (
+          .clk(clk),
+          .in_data(scaled >> down),
+          .out_data(a2)
+      );
+      tw_cut #(
+          .Width(PowerWidth),
+          .Cut  (Cuts[3])
+      ) u_a3 (
+          .clk(clk),
+          .in_data(a2),
+          .out_data(a3)
+      );
+      tw_cut #(
+          .Width(PowerWidth),
+          .Cut  (Cuts[4])
+      ) u_a4 (
+          .clk(clk),
+          .in_data(a3),
+          .out_data(a4)
+      );
+      always @(posedge clk) a5 <= a4;
+      tw_cut #(
+          .Width(ProductWidth),
+          .Cut  (Cuts[6])
+      ) u_product (
+          .clk(clk),
+          .in_data(power * factor),
+          .out_data(product)
+      );
+      tw_cut #(
+          .Width(OutWidth),
+          .Cut  (Cuts[7])
+      ) u_result (
+          .clk(clk),
+          .in_data(rounded[OutWidth-1:0]),
+          .out_data(lanes[i*OutWidth+:OutWidth])
+      );
+      assign powers[i*PowerWidth+:PowerWidth] = a2;
     end
   endgenerate
 

@@ -1,26 +1,32 @@
 // One bit a lane: is the logit at least the threshold?
 //
-// Contract: one row of Lanes signed numbers a cycle, one cycle of latency. Threshold has one bit more than a logit, so that
+// Contract: one row of Lanes signed numbers a cycle, Cut cycles of latency. Threshold has one bit more than a logit, so that
 // "never" can be said. A sigmoid before the comparison is folded into the threshold. The first WarmUp rows after a reset
 // are answered with zeros: so many accesses are missing from the history.
 module tw_threshold #(
     parameter Lanes = 4,
     parameter Width = 8,
     parameter [Width:0] Threshold = 0,
-    parameter WarmUp = 0
+    parameter WarmUp = 0,
+    parameter [0:0] Cut = 1'b1
 ) (
     input  wire                   clk,
     input  wire                   rst_n,
     input  wire                   in_valid,
     input  wire [Lanes*Width-1:0] in_data,
-    output reg                    out_valid,
+    output wire                   out_valid,
     output reg  [      Lanes-1:0] out_data
 );
 
-  always @(posedge clk) begin
-    if (!rst_n) out_valid <= 1'b0;
-    else out_valid <= in_valid;
-  end
+  tw_valid #(
+      .Steps(1),
+      .Cuts (Cut)
+  ) u_valid (
+      .clk(clk),
+      .rst_n(rst_n),
+      .in_valid(in_valid),
+      .out_valid(out_valid)
+  );
 
   wire missing;
   generate
@@ -48,9 +54,15 @@ module tw_threshold #(
   generate
     for (i = 0; i < Lanes; i = i + 1) begin : g_lane
       wire signed [Width:0] x = {in_data[i*Width+Width-1], in_data[i*Width+:Width]};
-      reg predicted;
-      always @(posedge clk) predicted <= !missing && (x >= $signed(Threshold));
-      assign lanes[i] = predicted;
+      wire predicted = !missing && (x >= $signed(Threshold));
+      tw_cut #(
+          .Width(1),
+          .Cut  (Cut)
+      ) u_cut (
+          .clk(clk),
+          .in_data(predicted),
+          .out_data(lanes[i])
+      );
     end
   endgenerate
 

@@ -1,19 +1,21 @@
 // Rows in, columns out.
 //
 // Contract: Rows rows of Columns numbers are kept; column c leaves 1 + c * Pace cycles after the last row came, row 0 in the
-// lowest bits. The plan lets no row of the next window come before the last column has left.
+// lowest bits. With Lead = 1 a row that is always the same, First, stands below row 0 and does not come. The plan lets no row of the next window come before the last column has left.
 module tw_transpose #(
     parameter Rows    = 3,
     parameter Columns = 4,
     parameter Width   = 8,
-    parameter Pace    = 1
+    parameter Pace    = 1,
+    parameter Lead    = 0,
+    parameter [Columns*Width-1:0] First = 0
 ) (
     input  wire                     clk,
     input  wire                     rst_n,
     input  wire                     in_valid,
     input  wire [Columns*Width-1:0] in_data,
     output wire                     out_valid,
-    output reg  [   Rows*Width-1:0] out_data
+    output reg  [(Rows+Lead)*Width-1:0] out_data
 );
 
   localparam RowWidth = (Rows > 1) ? $clog2(Rows) : 1;
@@ -55,11 +57,21 @@ module tw_transpose #(
   end
 
   // Lanes are signals of their own; the row changes as one, which event-driven simulators need to be fast.
-  wire [Rows*Width-1:0] lanes;
+  wire [(Rows+Lead)*Width-1:0] lanes;
   always @* out_data = lanes;
 
   genvar r;
   generate
+    if (Lead != 0) begin : g_lead
+      reg [Columns*Width-1:0] first;
+      wire [(Columns+1)*Width-1:0] shifted = {{Width{1'b0}}, first};
+      wire [Width-1:0] unused_first = shifted[Width-1:0];
+      always @(posedge clk) begin
+        if (in_valid && (row == LastRow)) first <= First;
+        else if (out_valid) first <= shifted[(Columns+1)*Width-1:Width];
+      end
+      assign lanes[Width-1:0] = first[Width-1:0];
+    end
     for (r = 0; r < Rows; r = r + 1) begin : g_row
       localparam [31:0] OwnWide = r;
       localparam [RowWidth-1:0] Own = OwnWide[RowWidth-1:0];
@@ -70,7 +82,7 @@ module tw_transpose #(
         if (in_valid && (row == Own)) line <= in_data;
         else if (out_valid) line <= shifted[(Columns+1)*Width-1:Width];
       end
-      assign lanes[r*Width+:Width] = line[Width-1:0];
+      assign lanes[(r+Lead)*Width+:Width] = line[Width-1:0];
     end
   endgenerate
 

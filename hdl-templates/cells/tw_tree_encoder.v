@@ -1,13 +1,18 @@
-// Balanced hash tree: one comparison a level, one level a cycle.
+// Balanced hash tree: one comparison a level decides the code, level 0 its highest bit.
 //
-// Contract: `keys` holds for each level the feature that level looks at, level 0 lowest, each Width bits signed. The code
-// comes Levels cycles later; a new vector may come every cycle. A key that is at least its node's threshold goes right
-// (code bit 1); level 0 decides the highest bit. Thresholds are in heap order (node m of level l at 2^l - 1 + m), lowest
-// first, each in a slot of 2^SlotBits bits.
+// Contract: `keys` holds for each level the feature that level looks at, level 0 lowest, each Width bits signed. A key that
+// is at least its node's threshold goes right (code bit 1). The code comes as many cycles later as Cuts has ones; bit l of
+// Cuts says that there is a register behind level l. A new vector may come every cycle. Thresholds are in heap order (node
+// m of level l at 2^l - 1 + m), lowest first, each in a slot of 2^SlotBits bits.
+//
+// Levels without a register between them share a cycle: each is compared with the thresholds of all nodes that can still be
+// reached from the last register, and the bits found before choose among the answers. So n levels in a cycle take 2^n - 1
+// comparators, and one comparison and n - 1 selections of time.
 module tw_tree_encoder #(
     parameter Levels = 3,
     parameter Width = 8,
     parameter SlotBits = 3,
+    parameter [Levels-1:0] Cuts = {Levels{1'b1}},
     parameter [((1<<Levels)-1)*(1<<SlotBits)-1:0] Thresholds = 0
 ) (
     input  wire                    clk,
@@ -20,45 +25,87 @@ module tw_tree_encoder #(
 
   localparam Slot = 1 << SlotBits;
 
-  genvar l;
+  // Levels in front of the last register before a level: so many bits of the code are known when its cycle begins.
+  function integer known_bits;
+    input integer level;
+    integer k;
+    begin
+      known_bits = 0;
+      for (k = 0; k < level; k = k + 1) if (Cuts[k]) known_bits = k + 1;
+    end
+  endfunction
+
+  tw_valid #(
+      .Steps(Levels),
+      .Cuts (Cuts)
+  ) u_valid (
+      .clk(clk),
+      .rst_n(rst_n),
+      .in_valid(in_valid),
+      .out_valid(out_valid)
+  );
+
+  genvar l, m;
   generate
     for (l = 0; l < Levels; l = l + 1) begin : g_level
-      wire valid_d;
-      wire [(Levels-l)*Width-1:0] keys_d;
-      wire signed [Width-1:0] threshold;
-      wire signed [Width-1:0] key = keys_d[Width-1:0];
-      wire [l:0] code_d;
-      reg valid_q;
-      reg [l:0] code_q;
+      localparam Known = known_bits(l);
+      localparam Open = l - Known;
+      wire [(1<<l)*Slot-1:0] row = Thresholds[((1<<l)-1)*Slot+:(1<<l)*Slot];
+      wire unused_padding = &{1'b0, row};
+      wire [(Levels-l)*Width-1:0] left;
+      wire signed [Width-1:0] key = left[Width-1:0];
+      wire [(1<<Open)-1:0] reached;
+      wire [l:0] decided;
+      wire [l:0] code_out;
+
+      for (m = 0; m < (1 << Open); m = m + 1) begin : g_node
+        localparam [31:0] Own = m;
+        wire signed [Width-1:0] threshold;
+        if (Known == 0) begin : g_constant
+          assign threshold = row[m*Slot+:Width];
+        end else if (Open == 0) begin : g_chosen
+          assign threshold = row[{g_level[l-1].code_out, {SlotBits{1'b0}}}+:Width];
+        end else begin : g_part
+          assign threshold = row[{g_level[l-1].code_out[l-1:Open], Own[Open-1:0], {SlotBits{1'b0}}}+:Width];
+        end
+        assign reached[m] = key >= threshold;
+      end
 
       if (l == 0) begin : g_root
-        assign valid_d = in_valid;
-        assign keys_d = keys;
-        assign threshold = Thresholds[Width-1:0];
-        assign code_d = key >= threshold;
-      end else begin : g_node
-        wire [(1<<l)*Slot-1:0] row = Thresholds[((1<<l)-1)*Slot+:(1<<l)*Slot];
-        assign valid_d = g_level[l-1].valid_q;
-        assign keys_d = g_level[l-1].g_later.keys_q;
-        assign threshold = row[{g_level[l-1].code_q, {SlotBits{1'b0}}}+:Width];
-        assign code_d = {g_level[l-1].code_q, key >= threshold};
+        assign left = keys;
+        assign decided = reached[0];
+      end else begin : g_below
+        assign left = g_level[l-1].g_later.left_out;
+        if (Open == 0) begin : g_alone
+          assign decided = {g_level[l-1].code_out, reached[0]};
+        end else begin : g_choice
+          assign decided = {g_level[l-1].code_out, reached[g_level[l-1].code_out[Open-1:0]]};
+        end
       end
 
-      always @(posedge clk) code_q <= code_d;
-
-      always @(posedge clk) begin
-        if (!rst_n) valid_q <= 1'b0;
-        else valid_q <= valid_d;
-      end
+      tw_cut #(
+          .Width(l + 1),
+          .Cut  (Cuts[l])
+      ) u_code (
+          .clk(clk),
+          .in_data(decided),
+          .out_data(code_out)
+      );
 
       if (l < Levels - 1) begin : g_later
-        reg [(Levels-l-1)*Width-1:0] keys_q;
-        always @(posedge clk) keys_q <= keys_d[(Levels-l)*Width-1:Width];
+        wire [(Levels-l-1)*Width-1:0] left_out;
+        tw_cut #(
+            .Width((Levels - l - 1) * Width),
+            .Cut  (Cuts[l])
+        ) u_keys (
+            .clk(clk),
+            .in_data(left[(Levels-l)*Width-1:Width]),
+            .out_data(left_out)
+        );
       end
     end
   endgenerate
 
-  assign out_valid = g_level[Levels-1].valid_q;
-  assign code = g_level[Levels-1].code_q;
+  assign code = g_level[Levels-1].code_out;
 
 endmodule

@@ -9,14 +9,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use tablewright_design::{Design, NodeId};
-use tablewright_emit::{BuildDir, Names, hex};
+use tablewright_emit::{BuildDir, Names};
 use tablewright_golden::Golden;
 use tablewright_plan::Plan;
 
-use crate::tool::{run, start_error, tail, verilog_in};
-use crate::{Error, tool};
+use crate::Error;
+use crate::tool::{start_error, tail};
+use crate::verilate::{Harness, compile};
 
 /// Windows sent to the harness at a time.
 const BATCH: usize = 64;
@@ -120,7 +120,9 @@ pub fn simulate(
     options: &Cosim,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Report, Error> {
-    let program = compile(build, design, options.waves.is_some())?;
+    let probe = Names::new(&design.name).probe();
+    let harness = Harness { top: &probe, source: "harness.cpp", folder: "verilator" };
+    let program = compile(build, &harness, options.waves.is_some())?;
     let mut golden = Golden::new(design);
     let waves = match &options.waves {
         None => PathBuf::from("-"),
@@ -140,7 +142,7 @@ pub fn simulate(
     let output = child.wait_with_output().map_err(|e| start_error("the simulation", &e))?;
     let text = String::from_utf8_lossy(&output.stdout);
     let no_report = || Error::NoReport {
-        module: Names::new(&design.name).probe(),
+        module: probe.clone(),
         output: tail(&format!("{text}{}", String::from_utf8_lossy(&output.stderr))),
     };
     let said: HarnessReport = serde_json::from_str(text.trim()).map_err(|_| no_report())?;
@@ -341,66 +343,4 @@ fn digest(
         values_per_window: design.nodes.iter().map(|n| (n.value.rows * n.value.lanes) as u64).sum(),
         first,
     }
-}
-
-/// Compiles the harness, once for each content of the build's sources; the program's path.
-fn compile(build: &BuildDir, design: &Design, waves: bool) -> Result<PathBuf, Error> {
-    let names = Names::new(&design.name);
-    let probe = names.probe();
-    let (rtl, tb) = (build.rtl(), build.tb());
-    let folder = build.sim().join(if waves { "verilator-waves" } else { "verilator" });
-    let program = std::path::absolute(folder.join(format!("V{probe}")))
-        .map_err(|source| Error::Io { path: folder.display().to_string(), source })?;
-    let stamp = folder.join("sources.sha256");
-    let sources = sources_hash(&rtl, &tb)?;
-    if program.is_file() && std::fs::read_to_string(&stamp).is_ok_and(|s| s == sources) {
-        return Ok(program);
-    }
-    std::fs::create_dir_all(&folder)
-        .map_err(|source| Error::Io { path: folder.display().to_string(), source })?;
-    let absolute = |path: &Path| {
-        std::path::absolute(path).map_err(|source| Error::Io { path: path.display().to_string(), source })
-    };
-    let mut verilator = Command::new("verilator");
-    verilator
-        .args([
-            "--cc",
-            "--exe",
-            "--build",
-            "-j",
-            "2",
-            "-Wall",
-            "--language",
-            "1364-2005",
-            "--top-module",
-            &probe,
-        ])
-        .args(["-O3", "--x-assign", "fast", "--x-initial", "fast", "--output-split", "20000"])
-        .args(["-CFLAGS", "-O2 -std=c++17", "-y", "."])
-        .arg("--Mdir")
-        .arg(absolute(&folder)?);
-    if waves {
-        verilator.arg("--trace-fst");
-    }
-    verilator.arg(absolute(&tb.join(format!("{probe}.v")))?).arg(absolute(&tb.join("harness.cpp"))?);
-    run("verilator", verilator.current_dir(&rtl))?;
-    std::fs::write(&stamp, sources)
-        .map_err(|source| Error::Io { path: stamp.display().to_string(), source })?;
-    Ok(program)
-}
-
-/// Of all Verilog and the harness.
-fn sources_hash(rtl: &Path, tb: &Path) -> Result<String, Error> {
-    let mut hash = Sha256::new();
-    let mut files: Vec<PathBuf> = verilog_in(rtl)?.iter().map(|f| rtl.join(f)).collect();
-    files.extend(tool::verilog_in(tb)?.iter().map(|f| tb.join(f)));
-    files.push(tb.join("harness.cpp"));
-    for path in files {
-        let bytes =
-            std::fs::read(&path).map_err(|source| Error::Io { path: path.display().to_string(), source })?;
-        hash.update((bytes.len() as u64).to_le_bytes());
-        hash.update(bytes);
-    }
-    let digest: Vec<i64> = hash.finalize().iter().rev().map(|&b| i64::from(b)).collect();
-    Ok(hex(&digest, 8))
 }

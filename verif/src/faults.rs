@@ -20,7 +20,7 @@ pub struct Labelled {
 pub struct BitFault {
     /// The node that looks up.
     pub kernel: String,
-    /// Its bank, which is the subspace.
+    /// Its bank: the subspace, one table after the other where several stand side by side.
     pub bank: usize,
     /// Bit of an entry; the highest is the sign.
     pub bit: u32,
@@ -66,12 +66,13 @@ pub fn flip_tables(
     let mut changed = design.clone();
     let mut ranking = Vec::new();
     for node in 0..design.nodes.len() {
-        let Some((subspaces, rows, outputs, bits)) =
-            design.nodes[node].op.table().map(|t| (t.subspaces, t.rows, t.outputs, t.bits))
+        // Tables side by side have one shape.
+        let tables = design.nodes[node].op.tables();
+        let Some((subspaces, words, bits)) = tables.first().map(|t| (t.subspaces, t.rows * t.outputs, t.bits))
         else {
             continue;
         };
-        for bank in 0..subspaces {
+        for bank in 0..subspaces * tables.len() {
             for bit in 0..bits {
                 let mut fault = BitFault {
                     kernel: design.nodes[node].name.clone(),
@@ -84,10 +85,11 @@ pub fn flip_tables(
                     worst_f1_lost: f64::MIN,
                 };
                 for _ in 0..each {
-                    let entry = bank * rows * outputs + random.word() as usize % (rows * outputs);
-                    flip(&mut changed, node, entry, bit);
+                    let entry = bank % subspaces * words + random.word() as usize % words;
+                    let flipped = (node, bank / subspaces, entry);
+                    flip(&mut changed, flipped, bit);
                     let wrong = bitmaps(&changed, &labelled.windows);
-                    flip(&mut changed, node, entry, bit);
+                    flip(&mut changed, flipped, bit);
                     let differing = right.iter().zip(&wrong).filter(|(r, w)| r != w).count();
                     let share = differing as f64 / right.len().max(1) as f64;
                     let lost = f1 - micro_f1(&wrong, &labelled.labels);
@@ -109,16 +111,17 @@ pub fn flip_tables(
     Faults { windows: labelled.windows.len() as u64, flips, f1, ranking }
 }
 
-/// Inverts a bit of an entry, or puts it back.
-fn flip(design: &mut Design, node: usize, entry: usize, bit: u32) {
-    if let Op::Lookup { table } | Op::Scores { table, .. } | Op::Mix { table, .. } =
-        &mut design.nodes[node].op
-    {
-        let bits = table.bits;
-        let value = table.entries[entry] ^ (1 << bit);
-        // The sign is that of the highest bit stored.
-        table.entries[entry] = value << (32 - bits) >> (32 - bits);
-    }
+/// Inverts a bit of an entry of a node's table, or puts it back.
+fn flip(design: &mut Design, (node, table, entry): (usize, usize, usize), bit: u32) {
+    let table = match &mut design.nodes[node].op {
+        Op::Lookup { table } | Op::Scores { table, .. } | Op::Mix { table, .. } => table,
+        Op::ConstantScores { tables } => &mut tables[table],
+        _ => return,
+    };
+    let bits = table.bits;
+    let value = table.entries[entry] ^ (1 << bit);
+    // The sign is that of the highest bit stored.
+    table.entries[entry] = value << (32 - bits) >> (32 - bits);
 }
 
 fn bitmaps(design: &Design, windows: &[Vec<u8>]) -> Vec<Vec<i64>> {

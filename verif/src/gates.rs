@@ -68,7 +68,7 @@ pub fn simulate(
     );
     let mut yosys = Command::new("yosys");
     yosys.args(["-q", "-p", &script]).current_dir(build.rtl());
-    match run_for("yosys", &mut yosys, &folder.join("synthesis.log"), limit)? {
+    match run_for("yosys", &yosys, &folder.join("synthesis.log"), limit)? {
         None => return Ok(None),
         Some(finished) if !finished.success => {
             return Err(Error::Tool { program: "yosys".to_owned(), output: tail(&finished.text) });

@@ -7,9 +7,15 @@ use tablewright_emit::{BuildDir, Names};
 use crate::Error;
 use crate::tool::run;
 
-/// Runs the testbench; its last line on success.
-pub fn icarus(build: &BuildDir, model: &str) -> Result<Result<String, String>, Error> {
-    let testbench = Names::new(model).testbench();
+/// Runs the testbench of the core, then that of the prefetcher; the last line of each on success.
+pub fn icarus(build: &BuildDir, model: &str) -> Result<Result<[String; 2], String>, Error> {
+    let names = Names::new(model);
+    let core = testbench(build, &names.testbench())?;
+    let prefetcher = testbench(build, &names.prefetcher_testbench())?;
+    Ok(core.and_then(|core| Ok([core, prefetcher?])))
+}
+
+fn testbench(build: &BuildDir, testbench: &str) -> Result<Result<String, String>, Error> {
     let sim = build.sim();
     std::fs::create_dir_all(&sim).map_err(|source| Error::Io { path: sim.display().to_string(), source })?;
     // Everything is named relative to rtl/, where the memory images are found.
@@ -17,7 +23,7 @@ pub fn icarus(build: &BuildDir, model: &str) -> Result<Result<String, String>, E
     let source = format!("../tb/{testbench}.v");
     let rtl = build.rtl();
     let mut compile = Command::new("iverilog");
-    compile.args(["-g2005", "-Wall", "-y", ".", "-s", &testbench, "-o", &program, &source]);
+    compile.args(["-g2005", "-Wall", "-y", ".", "-s", testbench, "-o", &program, &source]);
     let said = run("iverilog", compile.current_dir(&rtl))?;
     if !said.trim().is_empty() {
         return Ok(Err(said));

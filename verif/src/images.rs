@@ -4,6 +4,7 @@
 use serde::Serialize;
 use tablewright_design::Design;
 use tablewright_emit::{BuildDir, Image, images};
+use tablewright_plan::Plan;
 
 /// The first difference between an image and the model, for people.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -19,8 +20,9 @@ pub struct ImageFault {
 }
 
 /// Compares every image of a build with its design. Returns the first fault and how many images are faulty.
-pub fn check_images(build: &BuildDir, design: &Design) -> (Option<ImageFault>, usize) {
-    let faults: Vec<ImageFault> = images(design).iter().filter_map(|image| check(build, image)).collect();
+pub fn check_images(build: &BuildDir, design: &Design, plan: &Plan) -> (Option<ImageFault>, usize) {
+    let faults: Vec<ImageFault> =
+        images(design, plan).iter().filter_map(|image| check(build, image)).collect();
     let count = faults.len();
     (faults.into_iter().next(), count)
 }

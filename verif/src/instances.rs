@@ -32,6 +32,22 @@ impl Instance {
     }
 }
 
+/// The instances of a module and, in the place of the one of module `inner`, those in that. Parameters of `inner` that stand
+/// in them are given the values they have here.
+pub(crate) fn inside(outer: &[Instance], inner: &str, of_inner: &[Instance]) -> Vec<Instance> {
+    let given = outer.iter().find(|i| i.module == inner).map(|i| &i.parameters);
+    let resolved = |instance: &Instance| {
+        let mut instance = instance.clone();
+        for value in instance.parameters.values_mut() {
+            if let Some(outside) = given.and_then(|g| g.get(value)) {
+                value.clone_from(outside);
+            }
+        }
+        instance
+    };
+    of_inner.iter().map(resolved).chain(outer.iter().filter(|i| i.module != inner).cloned()).collect()
+}
+
 /// All instances of `tw_` modules in a Verilog text, with named connections.
 pub(crate) fn instances(text: &str) -> Vec<Instance> {
     let text = without_comments(text);
@@ -123,5 +139,11 @@ mod tests {
         assert_eq!(found[0].ports["in_data"], "data[7:0]");
         assert_eq!(found[0].parameter_text(&[("Width", 1)]), "#(.File({`TW_MEM, \"tw_x.hex\"}), .Width(1)) ");
         assert_eq!(found[1].parameter_text(&[]), "");
+        let outer = [Instance { module: "tw_in".to_owned(), ..found[0].clone() }, found[1].clone()];
+        let mut of_inner = found.clone();
+        of_inner[0].parameters.insert("Depth".to_owned(), "Width".to_owned());
+        let whole = inside(&outer, "tw_in", &of_inner);
+        assert_eq!(whole.len(), 3);
+        assert_eq!(whole[0].number("Depth"), Some(8));
     }
 }

@@ -3,12 +3,14 @@
 use std::fs::File;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::Error;
 
-/// Between two looks at a program that has a time limit.
-const POLL: Duration = Duration::from_millis(10);
+/// What a shell says of a program that is not there.
+const NOT_FOUND: i32 = 127;
+/// The signal to a process that has used up its processor time.
+const SIGXCPU: i32 = 24;
 
 /// Runs a command to its end; its output, both streams together, when it succeeds.
 pub(crate) fn run(program: &str, command: &mut Command) -> Result<String, Error> {
@@ -50,42 +52,38 @@ pub(crate) fn verilog_in(folder: &Path) -> Result<Vec<String>, Error> {
     Ok(files)
 }
 
-/// Runs a command for at most `limit`; `None` when it was still at work then, and was stopped. What it says goes through the
-/// file `log`, whose folder exists.
+/// Runs a command for at most `limit` of processor time in any one process; `None` when it was stopped for that. Unlike wall
+/// clock it is the same on a busy machine. What the command says goes through the file `log`, whose folder exists.
 pub(crate) fn run_for(
     program: &str,
-    command: &mut Command,
+    command: &Command,
     log: &Path,
     limit: Duration,
 ) -> Result<Option<Finished>, Error> {
     let io = |source| Error::Io { path: log.display().to_string(), source };
     let file = File::create(log).map_err(io)?;
     let both = file.try_clone().map_err(io)?;
-    // A group of its own, so that what it starts is stopped with it.
-    #[cfg(unix)]
-    std::os::unix::process::CommandExt::process_group(command, 0);
-    let mut child = command
+    let mut limited = Command::new("sh");
+    limited
+        .args(["-c", "ulimit -S -t \"$0\" && exec \"$@\""])
+        .arg(limit.as_secs().max(1).to_string())
+        .arg(command.get_program())
+        .args(command.get_args());
+    if let Some(folder) = command.get_current_dir() {
+        limited.current_dir(folder);
+    }
+    let status = limited
         .stdin(Stdio::null())
         .stdout(file)
         .stderr(both)
-        .spawn()
+        .status()
         .map_err(|e| start_error(program, &e))?;
-    let started = Instant::now();
-    loop {
-        if let Some(status) = child.try_wait().map_err(|e| start_error(program, &e))? {
-            let text = String::from_utf8_lossy(&std::fs::read(log).map_err(io)?).into_owned();
-            return Ok(Some(Finished { success: status.success(), text }));
-        }
-        if started.elapsed() >= limit {
-            // It may have ended just now; then there is nothing to stop.
-            #[cfg(unix)]
-            let _ = Command::new("kill").args(["-KILL", "--", &format!("-{}", child.id())]).status();
-            let _ = child.kill();
-            child.wait().map_err(|e| start_error(program, &e))?;
-            return Ok(None);
-        }
-        std::thread::sleep(POLL);
+    let text = String::from_utf8_lossy(&std::fs::read(log).map_err(io)?).into_owned();
+    if status.code() == Some(NOT_FOUND) {
+        return Err(Error::ToolMissing(program.to_owned()));
     }
+    let stopped = std::os::unix::process::ExitStatusExt::signal(&status) == Some(SIGXCPU);
+    Ok((!stopped).then_some(Finished { success: status.success(), text }))
 }
 
 /// A command that came to its end.

@@ -1,10 +1,11 @@
 //! Windows or accesses to simulate: corners first, then what a trace gave, then random ones.
 
 use std::collections::HashSet;
+use std::fmt::Write;
 
 use tablewright_design::{Design, NodeId};
-use tablewright_emit::{Vectors, hex, stream_widths};
-use tablewright_golden::Golden;
+use tablewright_emit::{CoreVectors, PrefetcherVectors, hex, stream_widths};
+use tablewright_golden::{Demand, Golden, Prefetcher};
 
 /// A small generator of pseudo-random numbers (xorshift64*), the same on every machine.
 #[derive(Debug, Clone)]
@@ -114,7 +115,7 @@ fn telling_stretch(
 
 /// The vectors of the testbench and the golden model's bitmaps: `count` windows, of those of a trace where there are some.
 /// For a streaming design they are accesses, and as many more as have no bitmap of their own.
-pub fn testbench(design: &Design, count: usize, traced: &[Vec<u8>], seed: u64) -> Vectors {
+pub fn testbench(design: &Design, count: usize, traced: &[Vec<u8>], seed: u64) -> CoreVectors {
     let mut golden = Golden::new(design);
     let (in_width, out_width) = stream_widths(design);
     let last = NodeId(design.nodes.len() - 1);
@@ -133,10 +134,56 @@ pub fn testbench(design: &Design, count: usize, traced: &[Vec<u8>], seed: u64) -
         inputs.push_str(&padded(&hex(&values, design.input.segment_bits), in_width));
         bitmaps.push_str(&padded(&hex(&golden.value(last), 1), out_width));
     }
-    Vectors { windows: inputs, bitmaps, count: chosen.len() }
+    CoreVectors { windows: inputs, bitmaps, count: chosen.len() }
+}
+
+/// The vectors of the prefetcher's testbench and the golden prefetcher's addresses: `count` demand accesses that have a full
+/// history, of those of a trace where there are some, and as many before as fill it.
+pub fn prefetcher_testbench(
+    design: &Design,
+    count: usize,
+    traced: &[Demand],
+    seed: u64,
+) -> PrefetcherVectors {
+    let mut golden = Prefetcher::new(design);
+    let mut vectors = PrefetcherVectors::default();
+    let digits = |address: u64| hex(&[address.cast_signed()], 64);
+    for access in demands(design, count + design.network.history - 1, traced, seed) {
+        let pc = if design.reads_pc() { digits(access.pc) } else { String::new() };
+        // Writing to a string cannot fail.
+        let _ = writeln!(vectors.accesses, "{pc}{}", digits(access.address));
+        for address in golden.access(access) {
+            let _ = writeln!(vectors.prefetches, "{}", digits(address));
+        }
+    }
+    vectors
 }
 
 /// A hexadecimal word of the length of `bits`, and a newline.
 fn padded(digits: &str, bits: usize) -> String {
     format!("{digits:0>width$}\n", width = bits.div_ceil(4))
+}
+
+/// `count` demand accesses: the ends of the address space, then those of `traced`, then made-up ones: walks of small strides
+/// that come back, so that blocks repeat, and jumps between them.
+pub fn demands(design: &Design, count: usize, traced: &[Demand], seed: u64) -> Vec<Demand> {
+    let block = 1_u64 << design.input.block_bits;
+    let corners = [0, u64::MAX, block, u64::MAX - block, 1 << 63, u64::MAX / 3];
+    let mut all: Vec<Demand> =
+        corners.into_iter().map(|address| Demand { address, pc: address.rotate_left(7) }).collect();
+    all.truncate(count);
+    all.extend(traced.iter().take(count - all.len()));
+    let mut random = Random::new(seed);
+    let mut wide = move || u64::from(random.word()) << 32 | u64::from(random.word());
+    let (mut address, mut stride, mut pc) = (0_u64, block, 0);
+    while all.len() < count {
+        match wide() % 16 {
+            0 => (address, pc) = (wide() >> (wide() % 40), wide() >> 16),
+            1 => stride = (wide() % 8).wrapping_sub(3).wrapping_mul(block),
+            2 => address = address.wrapping_sub(stride.wrapping_mul(wide() % 16)),
+            _ => address = address.wrapping_add(stride),
+        }
+        all.push(Demand { address: address ^ (wide() % block), pc });
+    }
+    all
 }

@@ -110,7 +110,7 @@ pub fn verify(
     let checks = &mut certificate.checks;
 
     progress("images");
-    let (fault, images) = timed(|| Ok(images(build, design)))?;
+    let (fault, images) = timed(|| Ok(images(build, design, plan)))?;
     let readable = images.is_none_or(|complete| complete);
     checks.push(fault);
     if readable {
@@ -216,15 +216,15 @@ fn timed_check(make: impl FnOnce() -> Result<Check, Error>) -> Result<Check, Err
 }
 
 /// Images against the model; beside it, for one that differs, whether all lines are there.
-fn images(build: &BuildDir, design: &Design) -> (Check, Option<bool>) {
-    let (fault, faulty) = check_images(build, design);
+fn images(build: &BuildDir, design: &Design, plan: &Plan) -> (Check, Option<bool>) {
+    let (fault, faulty) = check_images(build, design, plan);
     let check = Check::new(
         Group::Differential,
         "images",
         "every word and newline of every memory image against the model",
         "all images; a missing one would read as zeros in simulators",
     )
-    .covering("images", tablewright_emit::images(design).len() as u64)
+    .covering("images", tablewright_emit::images(design, plan).len() as u64)
     .covering("faulty", faulty as u64);
     let complete = fault.as_ref().map(|f| f.line > 0);
     (check.judged(fault.map(|f| format!("{} line {}: {}", f.file, f.line, f.problem))), complete)

@@ -145,12 +145,14 @@ fn wrong_verilog_is_found() {
 #[test]
 fn wrong_time_is_found() {
     let build = Build::random(&small(), spec(EncoderKind::Tree, 4, 2, 8), 9);
-    let relu = build.dir.rtl().join("tw_threshold.v");
-    let text = std::fs::read_to_string(&relu).unwrap();
-    let late = text
-        .replace("else out_valid <= in_valid;", "else {out_valid, early} <= {early, in_valid};")
-        .replace("  genvar i;", "  reg early;\n\n  genvar i;");
-    std::fs::write(&relu, late).unwrap();
+    let threshold = build.dir.rtl().join("tw_threshold.v");
+    let text = std::fs::read_to_string(&threshold).unwrap();
+    let late = text.replace("      .in_valid(in_valid),", "      .in_valid(late),").replace(
+        "  tw_valid #(",
+        "  reg late;\n  always @(posedge clk) late <= rst_n && in_valid;\n\n  tw_valid #(",
+    );
+    assert_ne!(text, late);
+    std::fs::write(&threshold, late).unwrap();
     let report = build.simulate(20, 0.0);
     assert!(report.off_time > 0 || report.mismatches > 0);
     assert_eq!(report.first.unwrap().kernel, "bitmap");
@@ -170,7 +172,7 @@ fn flipped_bits_are_found() {
     lines[2].push(flip(last));
     std::fs::write(&image, lines.join("\n") + "\n").unwrap();
 
-    let (fault, count) = tablewright_verif::check_images(&build.dir, &build.design);
+    let (fault, count) = tablewright_verif::check_images(&build.dir, &build.design, &build.plan);
     let fault = fault.unwrap();
     assert_eq!((count, fault.file.as_str(), fault.line), (1, "rtl/mem/tw_random_10_embed_bank1.hex", 3));
     assert!(fault.problem.starts_with("subspace 1, code 2, output 0: is "), "{}", fault.problem);
@@ -179,9 +181,9 @@ fn flipped_bits_are_found() {
     assert_eq!(report.first.unwrap().kernel, "embed");
 
     std::fs::write(&image, text.trim_end()).unwrap();
-    let (fault, _) = tablewright_verif::check_images(&build.dir, &build.design);
+    let (fault, _) = tablewright_verif::check_images(&build.dir, &build.design, &build.plan);
     assert_eq!(fault.unwrap().problem, "the last line has no newline");
     std::fs::remove_file(&image).unwrap();
-    let (fault, _) = tablewright_verif::check_images(&build.dir, &build.design);
+    let (fault, _) = tablewright_verif::check_images(&build.dir, &build.design, &build.plan);
     assert_eq!(fault.unwrap().line, 0);
 }

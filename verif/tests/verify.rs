@@ -141,3 +141,14 @@ fn the_netlist_is_compared() {
     change(&build, "../tb/vectors/bitmaps.hex", "0", "1");
     assert!(simulated().verdict.is_err());
 }
+
+#[test]
+fn zz_debug() {
+    let build = build(2);
+    let out = std::path::Path::new("/tmp/verx/tiny");
+    let _ = std::fs::remove_dir_all(out);
+    std::process::Command::new("cp").arg("-r").arg(build.dir.root()).arg(out).status().unwrap();
+    for c in prove_alone(&build, "") {
+        println!("{} {:?} {:.2} {:?} {:?}", c.name, c.outcome, c.seconds, c.covered, c.detail);
+    }
+}

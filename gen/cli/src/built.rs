@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use tablewright_design::{Design, lower, passes};
-use tablewright_emit::{BuildDir, Manifest, changed_files, check_model, read_manifest};
+use tablewright_emit::{BuildDir, Manifest, PrefetcherSummary, changed_files, check_origin, read_manifest};
 use tablewright_model::{TableModel, load_model};
 use tablewright_plan::Plan;
 
 use crate::failure::Failure;
+use crate::planned;
 use crate::subject::Subject;
 
 /// What a build was made from and should be.
@@ -29,11 +30,13 @@ impl Built {
         }
         let dir = BuildDir::new(path);
         let manifest = read_manifest(path)?;
-        check_model(&dir, &manifest)?;
+        check_origin(&dir, &manifest)?;
         let model = load_model(&dir.model())?;
         let (design, _) = designed(&model, !manifest.passes.is_empty());
-        let plan = Plan::serial(&design);
-        if (plan.latency, plan.interval) != (manifest.latency_cycles, manifest.interval_cycles) {
+        let plan = Plan::new(&design, &planned::read(&dir.plan(), &design)?);
+        let same = (plan.latency, plan.interval) == (manifest.latency_cycles, manifest.interval_cycles)
+            && PrefetcherSummary::of(&design, &plan) == manifest.prefetcher;
+        if !same {
             return Err(Failure::OtherVersion { path: path.into() });
         }
         Ok(Self { dir, manifest, model, design, plan })
@@ -59,8 +62,7 @@ pub(crate) fn designed(model: &TableModel, optimised: bool) -> (Design, Vec<Stri
     let design = lower(model);
     if optimised {
         let design = passes::for_hardware(&design);
-        let stream = design.streaming.then_some(&passes::STREAM);
-        (design, passes::ALL.iter().chain(stream).map(|p| p.name.to_owned()).collect())
+        (design, passes::ALL.iter().map(|p| p.name.to_owned()).collect())
     } else {
         (design, Vec::new())
     }

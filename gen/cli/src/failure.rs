@@ -137,6 +137,9 @@ pub(crate) enum Failure {
     Tabularize(#[from] tablewright_tabularize::Error),
     #[error(transparent)]
     Configure(#[from] tablewright_configure::Error),
+    /// A plan file that cannot be followed.
+    #[error("`{}`, {reason}", path.display())]
+    Plan { path: PathBuf, reason: tablewright_plan::PlanError },
     /// Options that do not go together.
     #[error("{option}: {problem}")]
     Options { option: &'static str, problem: String },

@@ -21,6 +21,7 @@ mod failure;
 mod measure;
 mod outfile;
 mod parts;
+mod planned;
 mod replay;
 mod stages;
 mod subject;

@@ -5,9 +5,10 @@ use std::io;
 use std::path::Path;
 
 use tablewright_design::Design;
+use tablewright_golden::Demand;
 use tablewright_model::{FileKind, Network, TableModel, load_model, load_network, sniff};
 use tablewright_trace::window::Segmenter;
-use tablewright_trace::{CacheConfig, Dataset, DatasetOptions, Rows, Trace, TraceFormat, TraceKind};
+use tablewright_trace::{Access, CacheConfig, Dataset, DatasetOptions, Rows, Trace, TraceFormat, TraceKind};
 
 use crate::failure::Failure;
 use crate::ui::{Ui, Unit};
@@ -117,24 +118,32 @@ pub(crate) fn trace(path: &Path, ui: &Ui) -> Result<Trace, Failure> {
 /// What a model's design takes, from a trace, at most `wanted` of them: windows spread evenly over it or, where the design
 /// takes accesses one by one, those in its middle in their order.
 pub(crate) fn inputs(
-    path: &Path,
+    trace: &Trace,
     model: &TableModel,
     design: &Design,
     wanted: usize,
-    ui: &Ui,
 ) -> Result<Vec<Vec<u8>>, Failure> {
-    let trace = trace(path, ui)?;
     if design.streaming {
         let segmenter = Segmenter::new(&model.network, &model.input);
-        let before = trace.accesses.len().saturating_sub(wanted) / 2;
         let cut = |access| {
             let mut token = vec![0; model.network.segments];
             segmenter.cut(access, &mut token);
             token
         };
-        return Ok(trace.accesses.iter().skip(before).take(wanted).map(cut).collect());
+        return Ok(middle(&trace.accesses, wanted).map(cut).collect());
     }
     let options = DatasetOptions { rows: Rows::All, max_rows: Some(wanted) };
-    let dataset = Dataset::from_trace_with(&trace, &model.network, &model.input, &options)?;
+    let dataset = Dataset::from_trace_with(trace, &model.network, &model.input, &options)?;
     Ok(dataset.windows.outer_iter().map(|w| w.iter().copied().collect()).collect())
+}
+
+/// Demand accesses in the middle of a trace, at most `wanted` of them.
+pub(crate) fn demands(trace: &Trace, wanted: usize) -> Vec<Demand> {
+    let demand = |access: &Access| Demand { address: access.address, pc: access.ip };
+    middle(&trace.accesses, wanted).map(demand).collect()
+}
+
+fn middle(accesses: &[Access], wanted: usize) -> impl Iterator<Item = &Access> {
+    let before = accesses.len().saturating_sub(wanted) / 2;
+    accesses.iter().skip(before).take(wanted)
 }

@@ -47,7 +47,7 @@ impl Hardware {
     /// Of a model as `build` makes it.
     pub(crate) fn of(model: &TableModel) -> Self {
         let (design, _) = designed(model, true);
-        let plan = Plan::serial(&design);
+        let plan = Plan::automatic(&design);
         let (table_bits, encoder_bits) = (design.table_bits(), design.encoder_bits());
         Self {
             table_bits,

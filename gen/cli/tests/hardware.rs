@@ -106,7 +106,7 @@ fn a_model_from_python_becomes_hardware() {
     let text = fs::read_to_string(&manifest).unwrap();
     fs::write(
         &manifest,
-        text.replace("\"version\": 2", "\"version\": 1").replace("interval_cycles", "pause"),
+        text.replace("\"version\": 3", "\"version\": 1").replace("interval_cycles", "pause"),
     )
     .unwrap();
     assert_eq!(tablewright(here, "info odd.build").status.code(), Some(2));
@@ -133,5 +133,5 @@ fn a_model_from_python_becomes_hardware() {
     fs::write(&model, bytes).unwrap();
     let refused = tablewright(here, "sim odd.build");
     assert_eq!(refused.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&refused.stderr).contains("not the model that the build was made from"));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("not what the build was made from"));
 }

@@ -33,6 +33,8 @@ fn calls() {
             "info app.trace --format xml",
             "info -q -v app.trace",
             "sim build --stall 2",
+            "sim build --spacing 70",
+            "sim build --top prefetcher --spacing 0",
         ],
     );
     insta::assert_snapshot!(all);

@@ -45,7 +45,7 @@ fn it_builds_and_simulates() {
     }
     let room = room();
     let built = room.json("build stream.safetensors -o build --trace app.trace");
-    assert_eq!(built["passes"], serde_json::json!(["dead-rows", "stream"]));
+    assert_eq!(built["passes"], serde_json::json!(["dead-rows", "stream", "constants", "dead-lanes"]));
     let simulated = room.json("sim build --trace app.trace --vectors 300 --stall 0.2");
     assert_eq!((&simulated["passed"], &simulated["streaming"]), (&true.into(), &true.into()));
     // All but the corner cases are of the trace.

@@ -52,7 +52,7 @@ impl Figures {
     /// Of a model.
     pub fn of_model(model: &TableModel, target: &Target) -> Self {
         let design = passes::for_hardware(&lower(model));
-        let plan = Plan::serial(&design);
+        let plan = Plan::automatic(&design);
         let resources = Resources::of_design(&design, &plan);
         Self {
             latency_cycles: plan.latency,

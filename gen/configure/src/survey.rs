@@ -105,7 +105,7 @@ impl Survey {
         progress: &(dyn Fn(usize) + Sync),
     ) -> Result<Self, Error> {
         let storage = |candidate: &Candidate| {
-            let (bytes, limit) = (candidate.table_bits().div_ceil(8), limits.storage_bytes);
+            let (bytes, limit) = (candidate.least_table_bits().div_ceil(8), limits.storage_bytes);
             (bytes > limit).then_some(Excess {
                 what: Limited::Storage,
                 value: bytes as f64,

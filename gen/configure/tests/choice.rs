@@ -25,7 +25,7 @@ fn greedy_picks_what_a_check_of_every_candidate_picks() {
     // 8 networks and 4 with relative positions, 12 choices of tables.
     assert_eq!(every.len(), 144);
     for (latency, storage) in
-        [(106, 4000), (150, 8000), (150, 3000), (244, 30_000), (400, 60_000), (5000, 1 << 30)]
+        [(50, 4000), (54, 8000), (54, 3000), (62, 30_000), (120, 60_000), (5000, 1 << 30)]
     {
         let limits = limits(latency, storage);
         let survey = survey(&limits);
@@ -71,7 +71,7 @@ fn a_figure_equal_to_its_limit_is_within_it() {
 
 #[test]
 fn reasons_are_counted_and_every_candidate_is_told() {
-    let limits = limits(120, 2000);
+    let limits = limits(52, 2000);
     let survey = survey(&limits);
     let groups = survey.groups();
     let against: usize = groups.iter().map(|group| group.count).sum();
@@ -102,11 +102,11 @@ fn when_nothing_is_within_the_limits_one_message_says_what_could_be() {
         }
     };
     let all = [
-        message(&limits(60, 1 << 20)),
+        message(&limits(30, 1 << 20)),
         message(&limits(500, 100)),
-        message(&limits(110, 600)),
+        message(&limits(48, 600)),
         message(&Limits {
-            interval_cycles: Some(5),
+            interval_cycles: Some(2),
             target: vec![TargetLimit { what: "look-up tables".into(), limit: 100.0 }],
             ..limits(500, 8000)
         }),
@@ -159,5 +159,6 @@ fn narrow_kernels_get_fewer_subspaces() {
     let candidate =
         Candidate::uniform(dart_s(), tablewright_model::KernelSpec { subspaces: 16, ..dart_s_spec() });
     assert_eq!(candidate.to_string(), "L1 D16 H2 K16 C16 tree 8 bits, embed C10, layers.0.mix C11");
-    assert_eq!(Figures::of(&candidate, &base()).table_bits, candidate.table_bits());
+    let bits = Figures::of(&candidate, &base()).table_bits;
+    assert!(bits >= candidate.least_table_bits() && bits < 2 * candidate.least_table_bits(), "{bits}");
 }

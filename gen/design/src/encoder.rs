@@ -63,6 +63,64 @@ impl IntEncoder {
         subspace(self.features, self.subspaces, c)
     }
 
+    /// The codes of one vector, by definition: for vectors that are known before the hardware is made.
+    pub fn codes(&self, x: &[i64]) -> Vec<usize> {
+        (0..self.subspaces).map(|c| self.code(c, x)).collect()
+    }
+
+    fn code(&self, c: usize, x: &[i64]) -> usize {
+        match &self.kind {
+            IntEncoderKind::Tree { split, threshold, .. } => {
+                let levels = self.code_bits as usize;
+                let nodes = self.prototypes() - 1;
+                let (split, threshold) = (&split[c * levels..][..levels], &threshold[c * nodes..][..nodes]);
+                split.iter().enumerate().fold(0, |code, (level, &feature)| {
+                    let node = (1 << level) - 1 + code;
+                    2 * code + usize::from(x[feature] >= threshold[node])
+                })
+            }
+            IntEncoderKind::Nearest { prototypes, lift, metric, .. } => {
+                let distance = |k: usize| -> u64 {
+                    let differences = self
+                        .range(c)
+                        .map(|f| ((x[f] << lift) - prototypes[k * self.features + f]).unsigned_abs());
+                    match metric {
+                        Metric::L2 => differences.map(|d| d.pow(2)).sum(),
+                        Metric::L1 => differences.sum(),
+                    }
+                };
+                // The first of the nearest.
+                (0..self.prototypes()).min_by_key(|&k| distance(k)).unwrap_or(0)
+            }
+        }
+    }
+
+    /// Trees over other features: feature f of a group is what was feature `kept[f]`. Every feature that is looked at
+    /// must be kept.
+    #[must_use]
+    pub fn over(&self, kept: &[usize]) -> Self {
+        let mut encoder = Self { features: kept.len(), ..self.clone() };
+        if let IntEncoderKind::Tree { split, .. } = &mut encoder.kind {
+            for feature in split {
+                *feature = kept.partition_point(|k| k < feature);
+            }
+        }
+        encoder
+    }
+
+    /// Features that are looked at, ascending.
+    pub fn looked_at(&self) -> Vec<usize> {
+        match &self.kind {
+            IntEncoderKind::Tree { split, .. } => {
+                let mut features = split.clone();
+                features.sort_unstable();
+                features.dedup();
+                features
+            }
+            IntEncoderKind::Nearest { .. } => (0..self.features).collect(),
+        }
+    }
+
     /// Bits stored.
     pub fn storage_bits(&self) -> u64 {
         match &self.kind {

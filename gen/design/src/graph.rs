@@ -66,6 +66,8 @@ pub enum Op {
     Norm {
         /// Constants of the unit.
         unit: NormUnit,
+        /// Lanes of x that come out, ascending.
+        kept: Vec<usize>,
     },
     /// Inputs: query codes, key codes (lanes head-major). Row (token, head), lane j: `Σ_c` table[c, `q_c`, `k_c` of token j].
     Scores {
@@ -74,23 +76,32 @@ pub enum Op {
         /// Heads.
         heads: usize,
     },
+    /// Scores against queries that are always the same. Input: key codes (lanes head-major). Row token, lane head:
+    /// `Σ_c` table[head][c, `k_c`].
+    ConstantScores {
+        /// One for each head, with one output; in the same format.
+        tables: Vec<IntTable>,
+    },
     /// Softmax over the lanes of a row.
     Softmax {
         /// Constants of the unit.
         unit: SoftmaxUnit,
     },
     /// Rows become lanes and lanes rows.
-    Transpose,
+    Transpose {
+        /// A row that is always the same and does not come: its element of each lane stands in front of the others.
+        lead: Option<Vec<i64>>,
+    },
     /// x is one row; its rows for the last accesses, as many as the value has, oldest first. Zeros stand for accesses
     /// before the reset.
     History,
-    /// Inputs: codes of the weights, rows (token, head); codes of the columns of V, rows head·`head_dim` + d.
-    /// Row token, lane head·`head_dim` + d: `Σ_c` table[c, `a_c`, `v_c`].
+    /// Inputs: codes of the weights, rows (token, head); codes of the columns of V, one a row, head by head.
+    /// Row token, one lane a column: `Σ_c` table[c, `a_c`, `v_c`].
     Mix {
         /// Pair table.
         table: IntTable,
-        /// Heads.
-        heads: usize,
+        /// Columns of each head, at least 1.
+        columns: Vec<usize>,
     },
     /// Inputs: a, b. a · `2^a_shift` + b · `2^b_shift`.
     Residual {
@@ -133,8 +144,9 @@ impl Op {
             Self::Requantise { .. } => "requantise",
             Self::Norm { .. } => "norm",
             Self::Scores { .. } => "scores",
+            Self::ConstantScores { .. } => "constant-scores",
             Self::Softmax { .. } => "softmax",
-            Self::Transpose => "transpose",
+            Self::Transpose { .. } => "transpose",
             Self::History => "history",
             Self::Mix { .. } => "mix",
             Self::Residual { .. } => "residual",
@@ -146,11 +158,14 @@ impl Op {
         }
     }
 
-    /// The table the node looks up in, if it does.
-    pub fn table(&self) -> Option<&IntTable> {
+    /// The tables the node looks up in: none, one, or one for each head.
+    pub fn tables(&self) -> &[IntTable] {
         match self {
-            Self::Lookup { table } | Self::Scores { table, .. } | Self::Mix { table, .. } => Some(table),
-            _ => None,
+            Self::Lookup { table } | Self::Scores { table, .. } | Self::Mix { table, .. } => {
+                std::slice::from_ref(table)
+            }
+            Self::ConstantScores { tables } => tables,
+            _ => &[],
         }
     }
 }
@@ -220,14 +235,16 @@ impl Design {
 
     /// Table words read for one inference: one per subspace, row and output of every look-up.
     pub fn words_per_inference(&self) -> u64 {
-        let words =
-            |n: &Node| n.op.table().map_or(0, |t| t.subspaces as u64 * (n.value.rows * n.value.lanes) as u64);
+        let words = |n: &Node| {
+            let each = n.op.tables().first().map_or(0, |table| table.subspaces as u64);
+            each * (n.value.rows * n.value.lanes) as u64
+        };
         self.nodes.iter().map(words).sum()
     }
 
     /// Bits of all tables.
     pub fn table_bits(&self) -> u64 {
-        self.nodes.iter().filter_map(|n| n.op.table()).map(IntTable::storage_bits).sum()
+        self.nodes.iter().flat_map(|n| n.op.tables()).map(IntTable::storage_bits).sum()
     }
 
     /// Bits of all encoders' thresholds or prototypes, each encoder counted once however often it is instantiated.

@@ -3,6 +3,7 @@
 //! Every wire has a [`Format`] and [`Bounds`]; every sum's width follows from its tables' own entries, so overflow is
 //! impossible by construction. The rules are written out, with an example, in `gen/ARITHMETIC.md`.
 
+mod access;
 pub mod encoder;
 pub mod format;
 pub mod graph;
@@ -11,6 +12,7 @@ pub mod passes;
 pub mod table;
 pub mod units;
 
+pub use access::ADDRESS_BITS;
 pub use encoder::{IntEncoder, IntEncoderKind};
 pub use format::{Bounds, Format, Requantise};
 pub use graph::{Design, Node, NodeId, Op, Value};

@@ -211,7 +211,8 @@ impl Builder {
         let value = self.value(x);
         let width = self.width.min(NormUnit::MAX_INPUT_WIDTH);
         let (unit, format, bounds) = NormUnit::new(value.lanes, value.bounds, value.format, eps, width);
-        self.push(name, Op::Norm { unit }, vec![x], Value { format, bounds, ..value })
+        let kept = (0..value.lanes).collect();
+        self.push(name, Op::Norm { unit, kept }, vec![x], Value { format, bounds, ..value })
     }
 
     fn layer(&mut self, name: &str, x: NodeId, layer: &Layer, model: &TableModel) -> NodeId {
@@ -279,7 +280,7 @@ impl Builder {
         let v_value = self.value(v);
         let columns = self.push(
             &format!("{name}_column"),
-            Op::Transpose,
+            Op::Transpose { lead: None },
             vec![v],
             Value { rows: v_value.lanes, rows_per_token: 1, lanes: v_value.rows, ..v_value },
         );
@@ -292,7 +293,8 @@ impl Builder {
             format: Format::signed(table.sum_width(), table.frac),
             bounds: table.bounds,
         };
-        self.push(&format!("{name}_mix"), Op::Mix { table, heads }, vec![a_codes, v_codes], value)
+        let columns = vec![v_value.lanes / heads; heads];
+        self.push(&format!("{name}_mix"), Op::Mix { table, columns }, vec![a_codes, v_codes], value)
     }
 
     fn residual(&mut self, name: &str, a: NodeId, b: NodeId) -> NodeId {

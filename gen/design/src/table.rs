@@ -103,6 +103,45 @@ impl IntTable {
         self.entries[(c * self.rows + row) * self.outputs + o]
     }
 
+    /// The table of some of the outputs alone, in the same format.
+    #[must_use]
+    pub fn outputs_of(&self, kept: &[usize]) -> Self {
+        let rows = self.entries.chunks_exact(self.outputs);
+        let mut table = Self {
+            outputs: kept.len(),
+            entries: rows.flat_map(|row| kept.iter().map(|&o| row[o])).collect(),
+            bias: self.bias.as_ref().map(|bias| kept.iter().map(|&o| bias[o]).collect()),
+            ..self.clone()
+        };
+        table.bounds = table.sum_bounds();
+        table
+    }
+
+    /// Of a pair table: the table of right codes alone that is left where the left codes are always `left`.
+    #[must_use]
+    pub fn with_left(&self, left: &[usize]) -> Self {
+        let codes = 1 << (self.rows.ilog2() / 2);
+        let entries = left.iter().enumerate().flat_map(|(c, &left)| {
+            let start = (c * self.rows + left * codes) * self.outputs;
+            self.entries[start..][..codes * self.outputs].iter().copied()
+        });
+        let mut table = Self { rows: codes, entries: entries.collect(), ..self.clone() };
+        table.bounds = table.sum_bounds();
+        table
+    }
+
+    /// The sums for one code a subspace.
+    pub fn sum(&self, codes: &[usize]) -> Vec<i64> {
+        let sum = |o: usize| {
+            let entries = codes
+                .iter()
+                .enumerate()
+                .map(|(c, &code)| i64::from(self.entry(c, code, o)) << self.shifts[c]);
+            self.bias.as_ref().map_or(0, |bias| bias[o]) + entries.sum::<i64>()
+        };
+        (0..self.outputs).map(sum).collect()
+    }
+
     /// One row of one bank.
     pub fn row(&self, c: usize, row: usize) -> &[i32] {
         let start = (c * self.rows + row) * self.outputs;

@@ -4,7 +4,7 @@
 //! constants from here and each do the steps on their own (`hdl-templates/cells`, the golden crate); the steps are
 //! written out in `gen/ARITHMETIC.md`.
 
-use crate::format::{Bounds, Format};
+use crate::format::{Bounds, Format, round_shift};
 
 /// Index bits of the reciprocal and reciprocal-square-root tables.
 const INDEX_BITS: u32 = 8;
@@ -85,6 +85,19 @@ impl NormUnit {
     /// Index bits of the table.
     pub fn index_bits(&self) -> u32 {
         INDEX_BITS
+    }
+
+    /// The steps above on one row, for rows that are known before the hardware is made. The definition, slowly; what
+    /// interprets whole designs has its own.
+    pub fn of_row(&self, x: &[i64]) -> Vec<i64> {
+        let sum: i64 = x.iter().sum();
+        let centred: Vec<i64> = x.iter().map(|v| self.lanes as i64 * v - sum).collect();
+        let variance = centred.iter().map(|c| c.unsigned_abs().pow(2)).sum::<u64>() + self.eps;
+        let e = (64 - variance.leading_zeros()).div_ceil(2);
+        // The eight leading bits, counted in pairs.
+        let index = (u128::from(variance) << 8) >> (2 * e);
+        let gain = i64::from(self.rsqrt[index as usize - 64]);
+        centred.iter().map(|c| round_shift(c * gain, e)).collect()
     }
 }
 

@@ -5,8 +5,12 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use crate::manifest::{Interface, Manifest, is_build};
+use crate::manifest::{Interface, Manifest, PrefetcherSummary, is_build};
 use crate::{Error, Names};
+
+/// The model's and the plan's place in a build folder.
+const MODEL: &str = "model.safetensors";
+const PLAN: &str = "plan.txt";
 
 /// Where things lie in a build folder.
 #[derive(Debug, Clone)]
@@ -42,7 +46,12 @@ impl BuildDir {
 
     /// The model the build was made from.
     pub fn model(&self) -> PathBuf {
-        self.root.join("model.safetensors")
+        self.root.join(MODEL)
+    }
+
+    /// The plan that its kernels are laid out by.
+    pub fn plan(&self) -> PathBuf {
+        self.root.join(PLAN)
     }
 
     /// What simulators make; safe to delete.
@@ -57,6 +66,8 @@ pub struct Origin<'a> {
     pub model: &'a str,
     /// The model's file.
     pub model_bytes: &'a [u8],
+    /// Its plan, as text.
+    pub plan: String,
     /// Passes that were run.
     pub passes: Vec<String>,
     /// Target of the estimate.
@@ -65,6 +76,8 @@ pub struct Origin<'a> {
     pub cycles: (u64, u64),
     /// Of the core.
     pub interface: Interface,
+    /// The prefetcher around the same predictor.
+    pub prefetcher: PrefetcherSummary,
 }
 
 /// Writes a build folder: into a new folder beside it, then by renaming. An earlier build in its place is replaced; any
@@ -93,7 +106,7 @@ pub fn write_build(
 
     let mut hashes = BTreeMap::new();
     let texts = files.iter().map(|(path, text)| (path.as_str(), text.as_bytes()));
-    for (path, bytes) in texts.chain([("model.safetensors", origin.model_bytes)]) {
+    for (path, bytes) in texts.chain([(MODEL, origin.model_bytes), (PLAN, origin.plan.as_bytes())]) {
         let to = new.join(path);
         if let Some(folder) = to.parent() {
             std::fs::create_dir_all(folder).map_err(failed(folder))?;
@@ -110,6 +123,7 @@ pub fn write_build(
         latency_cycles: origin.cycles.0,
         interval_cycles: origin.cycles.1,
         interface: origin.interface.clone(),
+        prefetcher: origin.prefetcher.clone(),
         files: hashes,
     };
     let path = new.join("manifest.json");
@@ -140,18 +154,20 @@ fn replaceable(root: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// Whether the model in a build is the one it was made from.
-pub fn check_model(build: &BuildDir, manifest: &Manifest) -> Result<(), Error> {
-    let path = build.model();
-    let bytes = std::fs::read(&path).map_err(|source| Error::Io {
-        path: path.display().to_string(),
-        source,
-        remedy: "the build's model must be readable; build again",
-    })?;
-    match manifest.files.get("model.safetensors") {
-        Some(hash) if *hash == sha256(&bytes) => Ok(()),
-        _ => Err(Error::OtherModel(path.display().to_string())),
+/// Whether the model and the plan in a build are those it was made from.
+pub fn check_origin(build: &BuildDir, manifest: &Manifest) -> Result<(), Error> {
+    for file in [MODEL, PLAN] {
+        let path = build.root().join(file);
+        let bytes = std::fs::read(&path).map_err(|source| Error::Io {
+            path: path.display().to_string(),
+            source,
+            remedy: "a build's model and plan must be readable; build again",
+        })?;
+        if manifest.files.get(file) != Some(&sha256(&bytes)) {
+            return Err(Error::OtherOrigin(path.display().to_string()));
+        }
     }
+    Ok(())
 }
 
 /// Files of a build that are not as they were written: changed, or gone.

@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use tablewright_design::{Design, IntEncoderKind, Node, Op};
+use tablewright_design::{Design, IntEncoderKind, IntTable, Node, NodeId, Op};
+use tablewright_plan::{Elements, Plan};
 
 use crate::names::Names;
 
@@ -84,13 +85,16 @@ pub fn hex(values: &[i64], bits: u32) -> String {
     })
 }
 
-/// All memories of a design.
-pub fn images(design: &Design) -> Vec<Image> {
+/// All memories of a design as it is laid out.
+pub fn images(design: &Design, plan: &Plan) -> Vec<Image> {
     let names = Names::new(&design.name);
-    design.nodes.iter().flat_map(|node| of_node(&names.node(&node.name), node)).collect()
+    let of = |(id, node): (NodeId, &Node)| {
+        of_node(&names.node(&node.name), node, plan.stage(id).directive.elements)
+    };
+    design.iter().flat_map(of).collect()
 }
 
-fn of_node(stem: &str, node: &Node) -> Vec<Image> {
+fn of_node(stem: &str, node: &Node, elements: Elements) -> Vec<Image> {
     let image = |suffix: &str, word_is: &str, lane_is, lane_bits, lanes, signed, values| Image {
         file: format!("{stem}_{suffix}.hex"),
         node: node.name.clone(),
@@ -103,16 +107,31 @@ fn of_node(stem: &str, node: &Node) -> Vec<Image> {
     };
     let unsigned = |table: &[u32]| table.iter().map(|&v| i64::from(v)).collect::<Vec<_>>();
     match &node.op {
-        Op::Lookup { table } | Op::Scores { table, .. } | Op::Mix { table, .. } => {
-            let bank = table.rows * table.outputs;
-            (0..table.subspaces)
-                .map(|c| {
-                    let values = table.entries[c * bank..][..bank].iter().map(|&e| i64::from(e)).collect();
-                    let name = format!("bank{c}");
-                    let what = format!("subspace {c}, code");
-                    image(&name, &what, "output", table.bits, table.outputs, true, values)
-                })
-                .collect()
+        Op::Scores { table, .. } | Op::Mix { table, .. } if elements == Elements::Parallel => {
+            let codes = 1 << (table.rows.ilog2() / 2);
+            let one = |(c, entries): (usize, &[i32])| {
+                let values = entries.iter().map(|&e| i64::from(e)).collect();
+                let what = format!("subspace {c}, left code");
+                image(&format!("bank{c}"), &what, "right code", table.bits, codes, true, values)
+            };
+            table.entries.chunks_exact(table.rows).enumerate().map(one).collect()
+        }
+        Op::Lookup { .. } | Op::ConstantScores { .. } | Op::Scores { .. } | Op::Mix { .. } => {
+            let tables = node.op.tables();
+            let of_table = |(t, table): (usize, &IntTable)| {
+                let (c, bank) = (table.subspaces, table.rows * table.outputs);
+                let what = |c: usize| match tables.len() {
+                    1 => format!("subspace {c}, code"),
+                    _ => format!("head {t}, subspace {c}, code"),
+                };
+                let one = |(i, entries): (usize, &[i32])| {
+                    let values = entries.iter().map(|&e| i64::from(e)).collect();
+                    let name = format!("bank{}", t * c + i);
+                    image(&name, &what(i), "output", table.bits, table.outputs, true, values)
+                };
+                table.entries.chunks_exact(bank).enumerate().map(one).collect::<Vec<_>>()
+            };
+            tables.iter().enumerate().flat_map(of_table).collect()
         }
         Op::Encode { encoder, .. } => match &encoder.kind {
             // Thresholds are constants of the encoder's module.
@@ -141,7 +160,7 @@ fn of_node(stem: &str, node: &Node) -> Vec<Image> {
                 constants.clone(),
             )]
         }
-        Op::Norm { unit } => {
+        Op::Norm { unit, .. } => {
             vec![image(
                 "gain",
                 "reciprocal square root",
@@ -161,7 +180,7 @@ fn of_node(stem: &str, node: &Node) -> Vec<Image> {
         }
         Op::Window { .. }
         | Op::Requantise { .. }
-        | Op::Transpose
+        | Op::Transpose { .. }
         | Op::History
         | Op::Residual { .. }
         | Op::Relu

@@ -7,6 +7,7 @@ mod build;
 mod image;
 mod manifest;
 mod names;
+mod prefetcher;
 mod render;
 mod stage;
 
@@ -14,11 +15,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use minijinja::{Value as Context, context};
 use tablewright_design::{Design, NodeId};
-use tablewright_plan::Plan;
+use tablewright_plan::{Plan, PrefetcherPlan};
 
-pub use build::{BuildDir, Origin, changed_files, check_model, write_build};
+pub use build::{BuildDir, Origin, changed_files, check_origin, write_build};
 pub use image::{Image, hex, images};
-pub use manifest::{Interface, Manifest, read_manifest};
+pub use manifest::{Interface, Manifest, PrefetcherSummary, read_manifest};
 pub use names::{Names, identifier};
 
 use render::Templates;
@@ -56,9 +57,9 @@ pub enum Error {
     /// A path that ends in no name.
     #[error("{0}: the path ends in no name that the build could get; give the path of a folder to make")]
     NoName(String),
-    /// A build whose model was exchanged.
-    #[error("{0}: not the model that the build was made from (its hash is not the manifest's); build again")]
-    OtherModel(String),
+    /// A build whose model or plan was exchanged.
+    #[error("{0}: not what the build was made from (its hash is not the manifest's); build again")]
+    OtherOrigin(String),
     /// A fault of this program.
     #[error("template {0}: please report this as a bug")]
     Template(#[from] minijinja::Error),
@@ -94,8 +95,27 @@ fn window_bits(design: &Design) -> usize {
     design.accesses() * design.network.segments * design.input.segment_bits as usize
 }
 
-/// Vectors that go with the testbench, each a window and its bitmap.
+/// Vectors that go with the testbenches.
+#[derive(Debug, Clone, Default)]
 pub struct Vectors {
+    /// Of the core.
+    pub core: CoreVectors,
+    /// Of the prefetcher.
+    pub prefetcher: PrefetcherVectors,
+}
+
+/// Each a demand access; and the prefetches of all of them, where none is dropped.
+#[derive(Debug, Clone, Default)]
+pub struct PrefetcherVectors {
+    /// One line an access, for `$readmemh`.
+    pub accesses: String,
+    /// One line a prefetch address.
+    pub prefetches: String,
+}
+
+/// Each a window and its bitmap.
+#[derive(Debug, Clone, Default)]
+pub struct CoreVectors {
     /// One line a window, for `$readmemh`.
     pub windows: String,
     /// One line a bitmap.
@@ -125,8 +145,14 @@ pub fn files(design: &Design, plan: &Plan, vectors: &Vectors) -> Result<BTreeMap
     }
     let (in_width, out_width) = stream_widths(design);
     let last = design.nodes.last().map(|n| n.name.clone());
+    let logits = design.node(design.logits());
     let common = context! {
         core => names.core(),
+        predictor => names.predictor(),
+        logits => logits.name.clone(),
+        logits_format => logits.value.format.to_string(),
+        logits_cycle => plan.stage(design.logits()).last(),
+        row_width => stage::row_width(logits),
         in_width,
         out_width,
         what => if design.streaming { "access" } else { "window" },
@@ -135,24 +161,50 @@ pub fn files(design: &Design, plan: &Plan, vectors: &Vectors) -> Result<BTreeMap
         warm_up => design.warm_up(),
         latency => plan.latency,
         interval => plan.interval,
-        windows => vectors.count,
+        windows => vectors.core.count,
         streaming => design.streaming,
-        boundaries => boundaries(design).iter().map(|b| context! { name => b.name.clone(), width => b.width }).collect::<Vec<_>>(),
+        queue => plan.queue,
+        outputs => design.network.outputs,
+        window_width => window_bits(design),
+        segments => design.network.segments,
+        segment_bits => design.input.segment_bits,
     };
+    // The last node, the decision, is in the core; the predictor has the others.
+    let (before, decision) = stages.split_at(stages.len() - 1);
+
     let core = context! {
         title => format!("{}: the predictor of model {}", names.core(), design.name),
         module => names.core(),
-        segments => design.network.segments,
-        segment_bits => design.input.segment_bits,
-        outputs => design.network.outputs,
-        window_width => window_bits(design),
-        queue => plan.queue,
-        stages => render::data(&stages),
-        last,
-        unread => unread(design),
+        decision => decision.first().map(render::data),
+        last => last.clone(),
         ..common.clone()
     };
     add_rtl(&mut files, &names.core(), templates.render("core.v.j2", core)?);
+    let predictor = context! {
+        title => format!("{}: the logits of model {}", names.predictor(), design.name),
+        module => names.predictor(),
+        stages => render::data(&before),
+        unread => unread(design),
+        ..common.clone()
+    };
+    add_rtl(&mut files, &names.predictor(), templates.render("predictor.v.j2", predictor)?);
+    let around = prefetcher::context(design, plan, &PrefetcherPlan::new(design, plan), &names);
+    let prefetcher = context! { ..around.clone(), ..common.clone() };
+    add_rtl(&mut files, &names.prefetcher(), templates.render("prefetcher.v.j2", prefetcher)?);
+    let probe = templates.render("prefetcher_probe.v.j2", around.clone())?;
+    files.insert(format!("tb/{}.v", names.prefetcher_probe()), probe);
+    files.insert("tb/prefetcher.cpp".to_owned(), templates.render("prefetcher.cpp.j2", around.clone())?);
+    let PrefetcherVectors { accesses, prefetches } = &vectors.prefetcher;
+    let testbench = context! {
+        module => names.prefetcher_testbench(),
+        accesses => accesses.lines().count(),
+        prefetches => prefetches.lines().count(),
+        ..around
+    };
+    let text = templates.render("prefetcher_tb.v.j2", testbench)?;
+    files.insert(format!("tb/{}.v", names.prefetcher_testbench()), text);
+    files.insert("tb/vectors/accesses.hex".to_owned(), accesses.clone());
+    files.insert("tb/vectors/prefetches.hex".to_owned(), prefetches.clone());
 
     // Cells use cells.
     loop {
@@ -169,12 +221,20 @@ pub fn files(design: &Design, plan: &Plan, vectors: &Vectors) -> Result<BTreeMap
             files.insert(format!("rtl/{name}.v"), text.to_owned());
         }
     }
-    for image in images(design) {
+    for image in images(design, plan) {
         files.insert(format!("rtl/mem/{}", image.file), image.text());
     }
-    let probe = context! { module => names.probe(), ..common.clone() };
+    let watched: Vec<Context> = boundaries(design)
+        .iter()
+        .map(|b| {
+            // Where in the core its signals are.
+            let place = if last.as_ref() == Some(&b.name) { "" } else { "u_predictor." };
+            context! { name => b.name.clone(), width => b.width, place }
+        })
+        .collect();
+    let probe = context! { module => names.probe(), boundaries => watched, ..common.clone() };
     files.insert(format!("tb/{}.v", names.probe()), templates.render("probe.v.j2", probe)?);
-    let distinct: BTreeSet<&str> = vectors.bitmaps.lines().collect();
+    let distinct: BTreeSet<&str> = vectors.core.bitmaps.lines().collect();
     let testbench = context! {
         module => names.testbench(),
         distinct => distinct.len(),
@@ -182,8 +242,8 @@ pub fn files(design: &Design, plan: &Plan, vectors: &Vectors) -> Result<BTreeMap
     };
     files.insert(format!("tb/{}.v", names.testbench()), templates.render("tb.v.j2", testbench)?);
     files.insert("tb/harness.cpp".to_owned(), harness(design, plan, &names, &templates)?);
-    files.insert("tb/vectors/windows.hex".to_owned(), vectors.windows.clone());
-    files.insert("tb/vectors/bitmaps.hex".to_owned(), vectors.bitmaps.clone());
+    files.insert("tb/vectors/windows.hex".to_owned(), vectors.core.windows.clone());
+    files.insert("tb/vectors/bitmaps.hex".to_owned(), vectors.core.bitmaps.clone());
     Ok(files)
 }
 

@@ -6,12 +6,12 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use tablewright_design::Design;
 use tablewright_model::InputConfig;
-use tablewright_plan::Plan;
+use tablewright_plan::{Plan, PrefetcherPlan};
 
-use crate::Error;
+use crate::{Error, Names};
 
 /// Version of the build folder's layout.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// `manifest.json` of a build. Hashes, never dates or paths of a machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +33,8 @@ pub struct Manifest {
     pub interval_cycles: u64,
     /// What to drive the core with.
     pub interface: Interface,
+    /// The other top, around the same predictor.
+    pub prefetcher: PrefetcherSummary,
     /// SHA-256 of every file of the build by path inside it, the manifest itself excepted.
     pub files: BTreeMap<String, String>,
 }
@@ -68,6 +70,51 @@ impl Interface {
             input: design.input.clone(),
             warm_up: design.warm_up(),
             queue: plan.queue,
+        }
+    }
+}
+
+/// The prefetcher of a build: its module, its streams and its plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PrefetcherSummary {
+    /// Its module.
+    pub module: String,
+    /// Bits of a demand access: 64 of a byte address and, if the model sees it, above it 64 of a program counter.
+    pub access_bits: u32,
+    /// Cycles from a demand access to its first prefetch, nobody in its way.
+    pub latency_cycles: u64,
+    /// Cycles from one access taken to the next, at most, while the consumer keeps up.
+    pub interval_cycles: u64,
+    /// Lanes that the issue unit looks at in a cycle.
+    pub issue_lanes: u64,
+    /// Cycles from a row of logits to its first prefetch.
+    pub issue_latency_cycles: u64,
+    /// Cycles that a row takes with as many prefetches as there may be and no target passed over.
+    pub issue_interval_cycles: u64,
+    /// Cycles that a row takes at most.
+    pub issue_interval_longest_cycles: u64,
+    /// Accesses that may be between the holding register and the end of their issue.
+    pub places: u64,
+    /// Prefetches that may wait for the consumer.
+    pub queue: u64,
+}
+
+impl PrefetcherSummary {
+    /// Of a prefetcher as it is built.
+    pub fn of(design: &Design, plan: &Plan) -> Self {
+        let around = PrefetcherPlan::new(design, plan);
+        Self {
+            module: Names::new(&design.name).prefetcher(),
+            access_bits: design.access_width(),
+            latency_cycles: around.latency,
+            interval_cycles: around.interval,
+            issue_lanes: around.issue.lanes,
+            issue_latency_cycles: around.issue.latency,
+            issue_interval_cycles: around.issue.interval,
+            issue_interval_longest_cycles: around.issue.interval_longest,
+            places: around.places,
+            queue: around.queue,
         }
     }
 }

@@ -30,6 +30,26 @@ impl Names {
         format!("tw_{}_core", self.stem)
     }
 
+    /// What core and prefetcher have in common: window in, logits out.
+    pub fn predictor(&self) -> String {
+        format!("tw_{}_predictor", self.stem)
+    }
+
+    /// The prefetcher: demand accesses in, prefetch addresses out.
+    pub fn prefetcher(&self) -> String {
+        format!("tw_{}_prefetcher", self.stem)
+    }
+
+    /// The prefetcher with what it does inside at ports.
+    pub fn prefetcher_probe(&self) -> String {
+        format!("tw_{}_prefetcher_probe", self.stem)
+    }
+
+    /// The prefetcher's testbench.
+    pub fn prefetcher_testbench(&self) -> String {
+        format!("tw_{}_prefetcher_tb", self.stem)
+    }
+
     /// The core with its values at ports.
     pub fn probe(&self) -> String {
         format!("tw_{}_probe", self.stem)

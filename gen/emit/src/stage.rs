@@ -3,7 +3,7 @@
 use minijinja::{Value as Context, context};
 use serde::Serialize;
 use tablewright_design::{Design, IntEncoder, IntEncoderKind, IntTable, Metric, Node, Op, SoftmaxUnit};
-use tablewright_plan::{Plan, Stage, lookup_latency, schedule};
+use tablewright_plan::{Elements, Plan, Stage, pipeline, schedule};
 
 use crate::image::hex;
 use crate::names::Names;
@@ -64,6 +64,9 @@ pub(crate) fn stage(design: &Design, plan: &Plan, names: &Names, node: &Node, ti
         ports: ports("in", &input(0).name, &node.name),
     };
     let in_width = || input(0).value.format.width.to_string();
+    let steps = pipeline::steps(node, timing.directive.elements).len();
+    let cuts = || format!("{steps}'b{}", bits(timing.directive.cuts, steps));
+    let cut = cuts;
     let file = |suffix: &str| format!("{{`TW_MEM, \"{}_{suffix}.hex\"}}", names.node(&node.name));
     match &node.op {
         Op::Window { lead } => text.instances.push(Instance {
@@ -75,7 +78,7 @@ pub(crate) fn stage(design: &Design, plan: &Plan, names: &Names, node: &Node, ti
                 ("Lead", u8::from(*lead).to_string()),
                 ("Pace", timing.row_interval.to_string()),
                 ("Interval", plan.interval.to_string()),
-                ("Places", plan.queue.to_string()),
+                ("Places", "Places".to_owned()),
             ]),
             ports: owned(vec![
                 ("in_valid", "s_axis_tvalid".to_owned()),
@@ -89,12 +92,19 @@ pub(crate) fn stage(design: &Design, plan: &Plan, names: &Names, node: &Node, ti
         Op::Encode { encoder, groups } => {
             let module = names.node(&node.name);
             text.instances.push(unary(&module, vec![]));
-            text.generated = Some(encoder_module(module, input(0), encoder, *groups));
+            text.generated =
+                Some(encoder_module(module, input(0), node, encoder, *groups, timing.directive.cuts));
         }
         Op::Lookup { table } => {
             let module = names.node(&node.name);
             text.instances.push(unary(&module, vec![]));
-            text.generated = Some(table_module(module, node, table));
+            text.generated =
+                Some(table_module(module, node, std::slice::from_ref(table), timing.directive.cuts));
+        }
+        Op::ConstantScores { tables } => {
+            let module = names.node(&node.name);
+            text.instances.push(unary(&module, vec![]));
+            text.generated = Some(table_module(module, node, tables, timing.directive.cuts));
         }
         Op::Position { shift, lead, .. } => text.instances.push(unary(
             "tw_position",
@@ -105,6 +115,7 @@ pub(crate) fn stage(design: &Design, plan: &Plan, names: &Names, node: &Node, ti
                 ("Shift", shift.to_string()),
                 ("OutWidth", width.to_string()),
                 ("Lead", u8::from(*lead).to_string()),
+                ("Cut", cut()),
                 ("File", file("constants")),
             ],
         )),
@@ -116,23 +127,28 @@ pub(crate) fn stage(design: &Design, plan: &Plan, names: &Names, node: &Node, ti
                 ("InSigned", u8::from(input(0).value.format.signed).to_string()),
                 ("Shift", step.shift.to_string()),
                 ("OutWidth", width.to_string()),
+                ("Cut", cut()),
             ],
         )),
-        Op::Norm { unit } => text.instances.push(unary(
+        Op::Norm { unit, kept } => text.instances.push(unary(
             "tw_layer_norm",
             vec![
-                ("Lanes", lanes.to_string()),
+                ("Lanes", unit.lanes.to_string()),
                 ("InWidth", in_width()),
                 ("CentredWidth", unit.centred_width.to_string()),
                 ("VarianceWidth", unit.variance_width.to_string()),
                 ("GainWidth", unit.rsqrt_width.to_string()),
                 ("OutWidth", width.to_string()),
+                ("Outputs", lanes.to_string()),
+                ("Kept", mask(kept.iter().copied(), unit.lanes)),
                 ("Eps", format!("{}'d{}", unit.variance_width, unit.eps)),
+                ("Cuts", cuts()),
                 ("File", file("gain")),
             ],
         )),
         Op::Softmax { unit } => {
-            text.instances.push(unary("tw_softmax", softmax_parameters(unit, node, &in_width(), &file)));
+            text.instances
+                .push(unary("tw_softmax", softmax_parameters(unit, node, &in_width(), &cuts(), &file)));
         }
         Op::Gelu { unit } => text.instances.push(unary(
             "tw_gelu",
@@ -144,12 +160,15 @@ pub(crate) fn stage(design: &Design, plan: &Plan, names: &Names, node: &Node, ti
                 ("Lift", unit.lift.to_string()),
                 ("BumpWidth", unit.bump_width.to_string()),
                 ("OutWidth", width.to_string()),
+                ("Cut", format!("1'b{}", timing.directive.cuts >> 1 & 1)),
                 ("File", file("bump")),
             ],
         )),
         Op::Relu => {
-            text.instances
-                .push(unary("tw_relu", vec![("Lanes", lanes.to_string()), ("Width", width.to_string())]));
+            text.instances.push(unary(
+                "tw_relu",
+                vec![("Lanes", lanes.to_string()), ("Width", width.to_string()), ("Cut", cut())],
+            ));
         }
         Op::Select { row } => text.instances.push(unary(
             "tw_select",
@@ -175,6 +194,7 @@ pub(crate) fn stage(design: &Design, plan: &Plan, names: &Names, node: &Node, ti
                 ("Width", in_width()),
                 ("Threshold", constant(*threshold, input(0).value.format.width + 1)),
                 ("WarmUp", warm_up.to_string()),
+                ("Cut", cut()),
             ],
         )),
         Op::History => text.instances.push(unary(
@@ -185,15 +205,32 @@ pub(crate) fn stage(design: &Design, plan: &Plan, names: &Names, node: &Node, ti
                 ("Pace", timing.row_interval.to_string()),
             ],
         )),
-        Op::Transpose => text.instances.push(unary(
-            "tw_transpose",
-            vec![
+        Op::Transpose { lead } => {
+            let mut parameters = vec![
                 ("Rows", input(0).value.rows.to_string()),
                 ("Columns", input(0).value.lanes.to_string()),
                 ("Width", width.to_string()),
                 ("Pace", timing.row_interval.to_string()),
-            ],
-        )),
+            ];
+            if let Some(row) = lead {
+                let bits = row.len() as u64 * u64::from(width);
+                parameters.push(("Lead", "1".to_owned()));
+                parameters.push(("First", format!("{bits}'h{}", hex(row, width))));
+            }
+            text.instances.push(unary("tw_transpose", parameters));
+        }
+        Op::Scores { table, .. } | Op::Mix { table, .. }
+            if timing.directive.elements == Elements::Parallel =>
+        {
+            let module = names.node(&node.name);
+            text.instances.push(Instance {
+                module: module.clone(),
+                name: format!("u_{}", node.name),
+                parameters: vec![],
+                ports: operands("left", &input(0).name, "right", &input(1).name, &node.name),
+            });
+            text.generated = Some(pair_table_module(module, node, [input(0), input(1)], table, timing));
+        }
         Op::Scores { table, heads } => {
             let sequencer = Instance {
                 module: "tw_score_sequencer".to_owned(),
@@ -214,16 +251,17 @@ pub(crate) fn stage(design: &Design, plan: &Plan, names: &Names, node: &Node, ti
                     &format!("{}_pair", node.name),
                 ),
             };
-            pair_stage(&mut text, names, node, table, sequencer);
+            pair_stage(&mut text, names, node, table, timing.directive.cuts, sequencer);
         }
-        Op::Mix { table, heads } => {
+        Op::Mix { table, columns } => {
             let sequencer = Instance {
                 module: "tw_mix_sequencer".to_owned(),
                 name: format!("u_{}_sequencer", node.name),
                 parameters: owned(vec![
                     ("Tokens", node.value.rows.to_string()),
-                    ("Heads", heads.to_string()),
-                    ("PerHead", (lanes / heads).to_string()),
+                    ("Heads", columns.len().to_string()),
+                    ("Columns", lanes.to_string()),
+                    ("HeadEnds", mask(ends(columns), lanes)),
                     ("Subspaces", table.subspaces.to_string()),
                     ("CodeWidth", input(0).value.format.width.to_string()),
                     ("Pace", timing.row_interval.to_string()),
@@ -236,7 +274,7 @@ pub(crate) fn stage(design: &Design, plan: &Plan, names: &Names, node: &Node, ti
                     &format!("{}_pair", node.name),
                 ),
             };
-            pair_stage(&mut text, names, node, table, sequencer);
+            pair_stage(&mut text, names, node, table, timing.directive.cuts, sequencer);
         }
         Op::Residual { a_shift, b_shift } => text.instances.push(Instance {
             module: "tw_residual".to_owned(),
@@ -249,6 +287,7 @@ pub(crate) fn stage(design: &Design, plan: &Plan, names: &Names, node: &Node, ti
                 ("BWidth", input(1).value.format.width.to_string()),
                 ("BShift", b_shift.to_string()),
                 ("OutWidth", width.to_string()),
+                ("Cut", cut()),
             ]),
             ports: operands("a", &input(0).name, "b", &input(1).name, &node.name),
         }),
@@ -288,7 +327,14 @@ fn operands(a: &str, a_from: &str, b: &str, b_from: &str, to: &str) -> Vec<(Stri
 }
 
 /// Sequencer, table, collector.
-fn pair_stage(text: &mut StageText, names: &Names, node: &Node, table: &IntTable, sequencer: Instance) {
+fn pair_stage(
+    text: &mut StageText,
+    names: &Names,
+    node: &Node,
+    table: &IntTable,
+    cuts: u32,
+    sequencer: Instance,
+) {
     let (pair, element) = (format!("{}_pair", node.name), format!("{}_element", node.name));
     let module = names.node(&node.name);
     text.nets.push(Net { name: pair.clone(), width: table.subspaces as u64 * u64::from(table.rows.ilog2()) });
@@ -309,13 +355,14 @@ fn pair_stage(text: &mut StageText, names: &Names, node: &Node, table: &IntTable
         ]),
         ports: ports("in", &element, &node.name),
     });
-    text.generated = Some(table_module(module, node, table));
+    text.generated = Some(table_module(module, node, std::slice::from_ref(table), cuts));
 }
 
 fn softmax_parameters<'a>(
     unit: &SoftmaxUnit,
     node: &Node,
     in_width: &str,
+    cuts: &str,
     file: &dyn Fn(&str) -> String,
 ) -> Vec<(&'a str, String)> {
     vec![
@@ -327,34 +374,49 @@ fn softmax_parameters<'a>(
         ("SumWidth", unit.sum_width.to_string()),
         ("RecipWidth", unit.recip_width.to_string()),
         ("OutWidth", node.value.format.width.to_string()),
+        ("Cuts", cuts.to_owned()),
         ("PowerFile", file("power")),
         ("RecipFile", file("recip")),
     ]
 }
 
+/// The lowest bits of a mask in binary, bit 0 last.
+fn bits(mask: u32, count: usize) -> String {
+    (0..count).rev().map(|bit| if mask >> bit & 1 == 1 { '1' } else { '0' }).collect()
+}
+
+/// A constant of `width` bits in which these are set.
+fn mask(set: impl Iterator<Item = usize>, width: usize) -> String {
+    let mut digits = vec![b'0'; width];
+    set.for_each(|bit| digits[width - 1 - bit] = b'1');
+    format!("{width}'b{}", String::from_utf8_lossy(&digits))
+}
+
+/// The last column of each head.
+fn ends(columns: &[usize]) -> impl Iterator<Item = usize> {
+    columns.iter().scan(0, |end, count| {
+        *end += count;
+        Some(*end - 1)
+    })
+}
+
 /// A signed constant of `width` bits.
-fn constant(value: i64, width: u32) -> String {
+pub(crate) fn constant(value: i64, width: u32) -> String {
     format!("{width}'h{}", hex(&[value], width))
 }
 
-fn table_module(module: String, node: &Node, table: &IntTable) -> Generated {
-    #[derive(Serialize)]
-    struct Bank {
-        file: String,
-        shift: u32,
-    }
-    #[derive(Serialize)]
-    struct Adder {
-        name: String,
-        a: String,
-        b: Option<String>,
-    }
-    let sum_width = node.value.format.width;
-    let banks: Vec<Bank> = (0..table.subspaces)
-        .map(|c| Bank { file: format!("{module}_bank{c}.hex"), shift: table.shifts[c] })
-        .collect();
-    let mut level: Vec<String> =
-        (0..table.subspaces + usize::from(table.bias.is_some())).map(|i| format!("n0_{i}")).collect();
+/// Two operands to one sum, or one that waits for the next level.
+#[derive(Serialize)]
+struct Adder {
+    name: String,
+    a: String,
+    b: Option<String>,
+    registered: bool,
+}
+
+/// The adders over operands `n0_0`, `n0_1`, ..., level by level from level 1, and the name of the sum.
+fn adder_tree(operands: usize, registered: impl Fn(usize) -> bool) -> (Vec<Adder>, String) {
+    let mut level: Vec<String> = (0..operands).map(|i| format!("n0_{i}")).collect();
     let mut adders = Vec::new();
     for depth in 1.. {
         if level.len() == 1 {
@@ -367,35 +429,171 @@ fn table_module(module: String, node: &Node, table: &IntTable) -> Generated {
                 name: format!("n{depth}_{i}"),
                 a: pair[0].clone(),
                 b: pair.get(1).cloned(),
+                registered: registered(depth),
             })
             .collect();
         level = next.iter().map(|a| a.name.clone()).collect();
         adders.extend(next);
     }
+    (adders, level.swap_remove(0))
+}
+
+/// A pair table whose elements are parallel, with what waits in front of it.
+fn pair_table_module(
+    module: String,
+    node: &Node,
+    [left, right]: [&Node; 2],
+    table: &IntTable,
+    timing: Stage,
+) -> Generated {
+    #[derive(Serialize)]
+    struct Bank {
+        index: usize,
+        file: String,
+        shift: u32,
+    }
+    /// The columns of one head.
+    #[derive(Serialize)]
+    struct Part {
+        first: usize,
+        count: usize,
+    }
+    let cuts = timing.directive.cuts;
+    let steps = pipeline::steps(node, Elements::Parallel).len();
+    let (subspaces, code_bits) = (table.subspaces, table.rows.ilog2() as usize / 2);
+    let group = subspaces * code_bits;
+    // Where the right codes for each element of each head stand: the first bit.
+    let (collect, places): (bool, Vec<Vec<usize>>) = if let Op::Mix { columns, .. } = &node.op {
+        let mut first = 0;
+        let of_head = |count: &usize| {
+            first += count;
+            (first - count..first).map(|column| column * group).collect()
+        };
+        (true, columns.iter().map(of_head).collect())
+    } else {
+        let heads = right.value.lanes / subspaces;
+        let of_head = |head| (0..right.value.rows).map(|key| (key * heads + head) * group).collect();
+        (false, (0..heads).map(of_head).collect())
+    };
+    let heads = places.len();
+    let slots = places.iter().map(Vec::len).max().unwrap_or(1);
+    let of_head = |of_head: &Vec<usize>| {
+        let group = |slot: usize| match of_head.get(slot) {
+            Some(&low) => format!("right[{}:{low}]", low + group - 1),
+            None => format!("{group}'d0"),
+        };
+        (0..slots).rev().map(group).collect::<Vec<_>>().join(",\n    ")
+    };
+    let right_codes: Vec<String> = places.iter().map(of_head).collect();
+    let parts: Vec<Part> = places
+        .iter()
+        .scan(0, |first, of_head| {
+            *first += of_head.len();
+            Some(Part { first: *first - of_head.len(), count: of_head.len() })
+        })
+        .collect();
+    let (adders, root) = adder_tree(subspaces, |depth| cuts >> (depth + 1) & 1 == 1);
+    let banks: Vec<Bank> = (0..subspaces)
+        .map(|index| Bank { index, file: format!("{module}_bank{index}.hex"), shift: table.shifts[index] })
+        .collect();
+    let context = context! {
+        title => format!("{module}: the table of {} for every pair of codes", node.name),
+        module => module.clone(),
+        latency => u64::from(cuts.count_ones()) + timing.delay + u64::from(collect),
+        delay => timing.delay,
+        split => !collect && heads > 1,
+        step => timing.row_interval,
+        left_width => left.value.lanes * code_bits,
+        left_rows => timing.waiting_rows(left.value.rows as u64, node.value.rows as u64),
+        right_rows => right.value.rows,
+        right_width => right.value.lanes * code_bits,
+        steps,
+        cuts => bits(cuts, steps),
+        select_registered => cuts >> 1 & 1 == 1,
+        subspaces,
+        heads,
+        head_bits => heads.next_power_of_two().ilog2().max(1),
+        slots,
+        lanes => node.value.lanes,
+        collect,
+        words => 1_usize << code_bits,
+        code_bits,
+        bits => table.bits,
+        sum_width => node.value.format.width,
+        sum_format => node.value.format.to_string(),
+        low => node.value.bounds.low,
+        high => node.value.bounds.high,
+        right_codes,
+        slot => table.bits.next_power_of_two(),
+        slot_bits => table.bits.next_power_of_two().ilog2(),
+        banks => crate::render::data(&banks),
+        parts => crate::render::data(&parts),
+        adders => crate::render::data(&adders),
+        root,
+    };
+    Generated { module, template: "pair_table.v.j2", context }
+}
+
+/// A module with one table, or with several of the same shape side by side.
+fn table_module(module: String, node: &Node, tables: &[IntTable], cuts: u32) -> Generated {
+    #[derive(Serialize)]
+    struct Bank {
+        index: usize,
+        file: String,
+        shift: u32,
+    }
+    #[derive(Serialize)]
+    struct Group {
+        first_lane: usize,
+        banks: Vec<Bank>,
+    }
+    let sum_width = node.value.format.width;
+    // Tables side by side have one shape, and no bias.
+    let table = &tables[0];
+    let steps = pipeline::steps(node, Elements::Serial).len();
+    let group = |(g, table): (usize, &IntTable)| Group {
+        first_lane: g * table.outputs,
+        banks: (0..table.subspaces)
+            .map(|c| (g * table.subspaces + c, table.shifts[c]))
+            .map(|(index, shift)| Bank { index, file: format!("{module}_bank{index}.hex"), shift })
+            .collect(),
+    };
+    let groups: Vec<Group> = tables.iter().enumerate().map(group).collect();
+    let (adders, root) =
+        adder_tree(table.subspaces + usize::from(table.bias.is_some()), |depth| cuts >> depth & 1 == 1);
     let address_width = table.rows.ilog2();
     let context = context! {
         title => format!("{module}: the tables of {}", node.name),
         module => module.clone(),
-        latency => lookup_latency(table),
+        latency => cuts.count_ones(),
+        steps,
+        cuts => bits(cuts, steps),
         subspaces => table.subspaces,
         words => table.rows,
         outputs => table.outputs,
         bits => table.bits,
         sum_width,
         sum_format => node.value.format.to_string(),
-        low => table.bounds.low,
-        high => table.bounds.high,
+        low => node.value.bounds.low,
+        high => node.value.bounds.high,
         address_width,
-        in_width => table.subspaces as u64 * u64::from(address_width),
+        in_width => tables.len() * table.subspaces * address_width as usize,
         bias => table.bias.as_ref().map(|b| hex(b, sum_width)),
-        banks => crate::render::data(&banks),
+        groups => crate::render::data(&groups),
         adders => crate::render::data(&adders),
-        root => &level[0],
+        root,
     };
     Generated { module, template: "table.v.j2", context }
 }
 
-fn encoder_module(module: String, input: &Node, encoder: &IntEncoder, groups: usize) -> Generated {
+fn encoder_module(
+    module: String,
+    input: &Node,
+    node: &Node,
+    encoder: &IntEncoder,
+    groups: usize,
+    cuts: u32,
+) -> Generated {
     #[derive(Serialize)]
     struct Level {
         feature: usize,
@@ -485,7 +683,8 @@ fn encoder_module(module: String, input: &Node, encoder: &IntEncoder, groups: us
         in_format => format.to_string(),
         in_width,
         occupancy => schedule::encode_occupancy(encoder),
-        latency => schedule::encode_latency(encoder),
+        latency => schedule::encode_latency(encoder, cuts),
+        cuts => bits(cuts, pipeline::steps(node, Elements::Parallel).len()),
         tree,
         metric,
         squared,

@@ -66,9 +66,9 @@ impl Int for i64 {
     }
 }
 
-/// Layer normalisation, see [`NormUnit`].
+/// Layer normalisation, see [`NormUnit`], of the lanes `kept`.
 #[inline(always)]
-pub(crate) fn norm<T: Int>(unit: &NormUnit, x: &[T], y: &mut [T]) {
+pub(crate) fn norm<T: Int>(unit: &NormUnit, x: &[T], kept: &[usize], y: &mut [T]) {
     // Inputs have at most 16 bits and a row at most 128 lanes: squares and Σx fit 32 bits, all of V fits 63.
     let lanes = unit.lanes as i32;
     let (mut sum, mut squares) = (0_i32, 0_i64);
@@ -84,8 +84,8 @@ pub(crate) fn norm<T: Int>(unit: &NormUnit, x: &[T], y: &mut [T]) {
     let e = bits.div_ceil(2);
     let index = if 2 * e >= 8 { variance >> (2 * e - 8) } else { variance << (8 - 2 * e) };
     let gain = i64::from(unit.rsqrt[index as usize - 64]);
-    for (y, &v) in y.iter_mut().zip(x) {
-        let centred = lanes * v.wide() as i32 - sum;
+    for (y, &lane) in y.iter_mut().zip(kept) {
+        let centred = lanes * x[lane].wide() as i32 - sum;
         *y = T::of(round_shift(i64::from(centred) * gain, e));
     }
 }

@@ -38,21 +38,26 @@ enum Action<T> {
         lead: bool,
     },
     Requantise(Requantise),
-    Norm(tablewright_design::NormUnit),
+    Norm {
+        unit: tablewright_design::NormUnit,
+        kept: Vec<usize>,
+    },
     Scores {
         table: Table<T>,
         heads: usize,
     },
     Softmax(tablewright_design::SoftmaxUnit),
+    ConstantScores(Vec<Table<T>>),
     /// Written only where somebody other than [`Self::EncodeColumns`] reads it.
     Transpose {
+        lead: Option<Vec<T>>,
         written: bool,
     },
     /// The value is the state: it has the rows of the run before.
     History,
     Mix {
         table: Table<T>,
-        heads: usize,
+        columns: Vec<usize>,
     },
     Residual {
         a_shift: u32,
@@ -89,14 +94,20 @@ impl<T: Int> Program<T> {
                     lead: *lead,
                 },
                 Op::Requantise { step } => Action::Requantise(*step),
-                Op::Norm { unit } => Action::Norm(unit.clone()),
+                Op::Norm { unit, kept } => Action::Norm { unit: unit.clone(), kept: kept.clone() },
                 Op::Scores { table, heads } => Action::Scores { table: Table::new(table), heads: *heads },
                 Op::Softmax { unit } => Action::Softmax(unit.clone()),
-                Op::Transpose => Action::Transpose {
+                Op::ConstantScores { tables } => {
+                    Action::ConstantScores(tables.iter().map(Table::new).collect())
+                }
+                Op::Transpose { lead } => Action::Transpose {
+                    lead: lead.as_ref().map(|row| row.iter().map(|&v| T::of(v)).collect()),
                     written: design.nodes.iter().any(|n| n.inputs.contains(&id) && columns(n).is_none()),
                 },
                 Op::History => Action::History,
-                Op::Mix { table, heads } => Action::Mix { table: Table::new(table), heads: *heads },
+                Op::Mix { table, columns } => {
+                    Action::Mix { table: Table::new(table), columns: columns.clone() }
+                }
                 Op::Residual { a_shift, b_shift } => {
                     Action::Residual { a_shift: *a_shift, b_shift: *b_shift }
                 }
@@ -126,7 +137,7 @@ impl<T: Int> Program<T> {
     pub(crate) fn extend_with(&self, node: NodeId, out: &mut Vec<i64>) {
         let step = &self.steps[node.0];
         match step.action {
-            Action::Transpose { written: false } => {
+            Action::Transpose { written: false, .. } => {
                 let x = &self.values[step.inputs[0].0];
                 let columns = x.len() / step.lanes;
                 out.extend((0..columns).flat_map(|c| x[c..].iter().step_by(columns)).map(|v| v.wide()));
@@ -176,13 +187,26 @@ impl<T: Int> Step<T> {
             Action::Requantise(step) => {
                 y.iter_mut().zip(x).for_each(|(y, x)| *y = T::of(step.apply(x.wide())));
             }
-            Action::Norm(unit) => rows.for_each(|(x, y)| arithmetic::norm(unit, x, y)),
+            Action::Norm { unit, kept } => {
+                for (x, y) in x.chunks_exact(unit.lanes).zip(y.chunks_exact_mut(self.lanes)) {
+                    arithmetic::norm(unit, x, kept, y);
+                }
+            }
             Action::Softmax(unit) => rows.for_each(|(x, y)| arithmetic::softmax(unit, x, y)),
             Action::Scores { table, heads } => table.scores(*heads, x, other, y),
-            Action::Transpose { written } if *written => {
-                let columns = x.len() / self.lanes;
+            Action::ConstantScores(tables) => {
+                let codes = x.chunks_exact(x.len() / y.len());
+                for ((codes, y), table) in codes.zip(y.chunks_exact_mut(1)).zip(tables.iter().cycle()) {
+                    table.run(codes, y);
+                }
+            }
+            Action::Transpose { lead, written: true } => {
+                let columns = y.len() / self.lanes;
+                let leads = lead.iter().flatten();
+                let first = usize::from(lead.is_some());
+                y.chunks_exact_mut(self.lanes).zip(leads).for_each(|(y, &lead)| y[0] = lead);
                 for (column, y) in y.chunks_exact_mut(self.lanes).enumerate() {
-                    for (y, &x) in y.iter_mut().zip(x[column..].iter().step_by(columns)) {
+                    for (y, &x) in y[first..].iter_mut().zip(x[column..].iter().step_by(columns)) {
                         *y = x;
                     }
                 }
@@ -193,7 +217,7 @@ impl<T: Int> Step<T> {
                 let older = y.len() - x.len();
                 y[older..].copy_from_slice(x);
             }
-            Action::Mix { table, heads } => table.mix(*heads, x, other, y),
+            Action::Mix { table, columns } => table.mix(columns, x, other, y),
             Action::Residual { a_shift, b_shift } => {
                 for ((y, &a), &b) in y.iter_mut().zip(x).zip(other) {
                     *y = (a << *a_shift) + (b << *b_shift);
@@ -223,5 +247,5 @@ fn read_as_columns(design: &Design, node: &Node) -> Option<NodeId> {
     };
     let transposed = design.node(node.inputs[0]);
     let trees = matches!(encoder.kind, IntEncoderKind::Tree { .. });
-    (trees && transposed.op == Op::Transpose).then(|| transposed.inputs[0])
+    (trees && transposed.op == Op::Transpose { lead: None }).then(|| transposed.inputs[0])
 }

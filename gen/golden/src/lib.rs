@@ -3,7 +3,7 @@
 //! [`Golden`] interprets a [`Design`] node by node, one window at a time, and keeps every node's value, so that the
 //! Verilog can be compared at every kernel boundary. A streaming design is run access by access instead; the golden
 //! model then holds the history, as the hardware does. It shares the design's numbers with the Verilog and none of its
-//! code: the steps of each unit are written here from `gen/ARITHMETIC.md`.
+//! code: the steps of each unit are written here from `gen/ARITHMETIC.md`. [`Prefetcher`] is the whole prefetcher around it.
 
 // Code is compiled for a set of vector instructions only where it is inlined into the function that names the set.
 #![allow(clippy::inline_always)]
@@ -12,6 +12,7 @@ mod arithmetic;
 mod compile;
 mod descend;
 mod encode;
+mod prefetcher;
 mod table;
 
 use pulp::{Arch, NullaryFnOnce};
@@ -20,6 +21,8 @@ use tablewright_design::{Design, NodeId};
 use arithmetic::Int;
 use compile::Program;
 use descend::{Descend, Plain};
+
+pub use prefetcher::{Demand, Prefetcher};
 
 /// An interpreter of one design with room for one window's values, and with the history of a streaming design.
 #[derive(Debug, Clone)]

@@ -112,15 +112,20 @@ impl<T: Int> Table<T> {
         }
     }
 
-    /// Weight codes `a` `[tokens, heads, C]` with codes `v` `[heads, head_dim, C]` of the columns of V:
-    /// `y` `[tokens, heads, head_dim]`.
+    /// Weight codes `a` `[tokens, heads, C]` with codes `v` `[columns, C]` of the columns of V, head by head:
+    /// `y` `[tokens, columns]`. `columns` has the number of each head.
     #[inline(always)]
-    pub(crate) fn mix(&self, heads: usize, a: &[T], v: &[T], y: &mut [T]) {
+    pub(crate) fn mix(&self, columns: &[usize], a: &[T], v: &[T], y: &mut [T]) {
         let subspaces = self.shifts.len();
-        let per_head = v.len() / subspaces / heads;
-        let rows = a.chunks_exact(subspaces).zip(y.chunks_exact_mut(per_head));
-        for (row, (a, y)) in rows.enumerate() {
-            self.pairs(a, &v[row % heads * per_head * subspaces..], subspaces, 0, y);
+        let tokens = y.chunks_exact_mut(v.len() / subspaces);
+        for (mut y, a) in tokens.zip(a.chunks_exact(subspaces * columns.len())) {
+            let mut v = v;
+            for (a, &count) in a.chunks_exact(subspaces).zip(columns) {
+                let (of_head, rest) = y.split_at_mut(count);
+                self.pairs(a, v, subspaces, 0, of_head);
+                v = &v[count * subspaces..];
+                y = rest;
+            }
         }
     }
 

@@ -5,10 +5,13 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use tablewright_design::{Design, Node, Op};
 
+pub use self::prefetcher::{Part, PrefetcherEstimate};
 use crate::published::Published;
 use crate::resources::{Memory, Operator, Resources, accumulator};
 use crate::schedule::{Plan, Stage};
 use crate::target::{Figure, Target};
+
+mod prefetcher;
 
 /// How a figure came about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -29,6 +32,8 @@ pub struct Estimate {
     pub latency_cycles: u64,
     /// Cycles from one window to the next, nobody stalling.
     pub interval_cycles: u64,
+    /// Levels of logic between two registers, at most; a level is about a multiplexer of two.
+    pub levels: u32,
     /// The node that sets the interval.
     pub bottleneck: String,
     /// Table words read for one inference.
@@ -50,6 +55,8 @@ pub struct Estimate {
     pub published: Published,
     /// Every node in order, and last the output queue.
     pub kernels: Vec<Kernel>,
+    /// The other top: the prefetcher around the same predictor. All other figures are the core's.
+    pub prefetcher: PrefetcherEstimate,
     /// What the target makes of it.
     pub target: TargetEstimate,
 }
@@ -130,6 +137,7 @@ impl Estimate {
             model: design.name.clone(),
             latency_cycles: plan.latency,
             interval_cycles: plan.interval,
+            levels: plan.depth,
             bottleneck: design.node(plan.bottleneck()).name.clone(),
             words_per_inference: design.words_per_inference(),
             table_bits: total.table_bits,
@@ -140,6 +148,7 @@ impl Estimate {
             basis: basis(),
             published: Published::of(design),
             kernels,
+            prefetcher: PrefetcherEstimate::of(design, plan, target),
             target: TargetEstimate {
                 name: target.name.clone(),
                 title: target.title.clone(),
@@ -176,8 +185,22 @@ fn basis() -> BTreeMap<&'static str, Basis> {
         "kernels.accumulator",
         "kernels.memories",
         "kernels.operators",
+        "prefetcher.latency_cycles",
+        "prefetcher.interval_cycles",
+        "prefetcher.issue_latency_cycles",
+        "prefetcher.issue_interval_cycles",
+        "prefetcher.issue_interval_longest_cycles",
+        "prefetcher.around_register_bits",
+        "prefetcher.around_writable_bits",
+        "prefetcher.register_bits",
+        "prefetcher.writable_bits",
+        "prefetcher.parts.register_bits",
+        "prefetcher.parts.writable_bits",
+        "prefetcher.parts.memories",
+        "prefetcher.parts.operators",
     ];
-    let modelled = ["published.latency_cycles", "published.storage_bits", "published.storage_bits_32"];
+    let modelled =
+        ["levels", "published.latency_cycles", "published.storage_bits", "published.storage_bits_32"];
     let exact = exact.into_iter().map(|field| (field, Basis::Exact));
     exact.chain(modelled.into_iter().map(|field| (field, Basis::Modelled))).collect()
 }
@@ -244,7 +267,7 @@ mod tests {
 
     fn dart_estimate() -> Estimate {
         let design = passes::optimise(&lower(&random_model(&dart(), dart_spec(), 1)));
-        let plan = Plan::serial(&design);
+        let plan = Plan::automatic(&design);
         let target = Target {
             name: "none".into(),
             title: String::new(),
@@ -294,6 +317,13 @@ mod tests {
         }
         for key in json["kernels"][1].as_object().expect("an object").keys().filter(|k| costs(k)) {
             named(format!("kernels.{key}"));
+        }
+        let prefetcher = &json["prefetcher"];
+        for key in prefetcher.as_object().expect("an object").keys().filter(|k| costs(k)) {
+            named(format!("prefetcher.{key}"));
+        }
+        for key in prefetcher["parts"][0].as_object().expect("an object").keys().filter(|k| costs(k)) {
+            named(format!("prefetcher.parts.{key}"));
         }
         assert!(json["latency_cycles"].is_u64() && json["interval_cycles"].is_u64());
         assert_eq!(json["basis"]["latency_cycles"], "exact");

@@ -1,18 +1,27 @@
 //! Design → Plan: when and where, and what it costs.
 //!
+//! * [`pipeline`]: the steps of each node, and where registers cut them.
+//! * [`text`]: the Plan language.
 //! * [`schedule`]: the cycle of every row of every value.
+//! * [`prefetcher`]: what is around the predictor, and how long it takes.
 //! * [`resources`]: what each node is made of, counted exactly.
 //! * [`target`]: coefficients that turn counts into area; [`published`]: the paper's figures for the same configuration.
 //! * [`estimate`]: all of it together, each figure marked exact or modelled.
 
 pub mod estimate;
+pub mod pipeline;
+pub mod prefetcher;
 pub mod published;
 pub mod resources;
 pub mod schedule;
 pub mod target;
+pub mod text;
 
 pub use estimate::{Basis, Estimate};
+pub use pipeline::{Directive, Directives, Elements};
+pub use prefetcher::{IssuePlan, PrefetcherPlan};
 pub use published::Published;
 pub use resources::Resources;
-pub use schedule::{Plan, Stage, adder_levels, lookup_latency};
+pub use schedule::{Plan, Stage};
 pub use target::{Target, TargetError};
+pub use text::PlanError;

@@ -71,7 +71,7 @@ impl Published {
                 _ => None,
             })
             .collect();
-        let bits: Vec<u32> = design.nodes.iter().filter_map(|n| n.op.table().map(|t| t.bits)).collect();
+        let bits: Vec<u32> = design.nodes.iter().flat_map(|n| n.op.tables()).map(|t| t.bits).collect();
         // Every design has its embedding and its head.
         let prototypes = shapes.iter().map(|s| s.0).max().unwrap_or(1);
         let subspaces = shapes.iter().map(|s| s.1).max().unwrap_or(1);

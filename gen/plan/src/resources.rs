@@ -7,10 +7,12 @@
 use serde::Serialize;
 use tablewright_design::{Design, Format, Node, Op};
 
+use crate::pipeline::Elements;
 use crate::schedule::{Plan, Stage};
 use cells::{clog2, index_bits};
 
 mod cells;
+mod prefetcher;
 
 /// What a memory holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -38,6 +40,12 @@ pub enum Holds {
     History,
     /// Bitmaps that wait for the consumer.
     Bitmaps,
+    /// Rows of logits that wait for the issue unit.
+    Logits,
+    /// Blocks of accesses that are on their way through the predictor.
+    Blocks,
+    /// Prefetches that wait for the consumer.
+    Prefetches,
 }
 
 /// Equal memories of one node.
@@ -82,6 +90,8 @@ pub enum Function {
     Scale,
     /// a shifted by a variable amount.
     Shift,
+    /// One of several words.
+    Select,
 }
 
 /// Equal operators of one node. Counters and the comparisons that steer them are left out.
@@ -93,7 +103,7 @@ pub struct Operator {
     pub count: u64,
     /// Bits of the first operand; of both for additions and comparisons.
     pub a: u32,
-    /// Bits of the second operand: the other factor or the shift amount; for a constant factor the additions it takes,
+    /// Bits of the second operand: the other factor, the shift amount, the number of the word; for a constant factor the additions it takes,
     /// one fewer than it has ones.
     pub b: u32,
 }
@@ -125,6 +135,8 @@ impl Resources {
         let width = node.value.format.width;
         let row_bits = lanes * u64::from(width);
         let pace = stage.row_interval;
+        // Of what has one step.
+        let cut = u64::from(stage.directive.cuts & 1);
         let mut r = Self::default();
         match &node.op {
             Op::Window { lead } => {
@@ -137,39 +149,43 @@ impl Resources {
                         + clog2(plan.queue + 1),
                 );
             }
-            Op::Encode { encoder, groups } => r.encoder(encoder, *groups as u64),
-            Op::Lookup { table } => r.table(table, width),
+            Op::Encode { encoder, groups } => r.encoder(encoder, *groups as u64, stage.directive.cuts),
+            Op::Lookup { table } => r.tables(std::slice::from_ref(table), width, stage.directive.cuts),
+            Op::ConstantScores { tables } => r.tables(tables, width, stage.directive.cuts),
             Op::Position { .. } => {
                 r.rom(Holds::Positions, 1, rows, row_bits);
-                r.registers(index_bits(rows) + 1 + row_bits);
+                r.registers(index_bits(rows) + cut * (1 + row_bits));
                 r.operator(Function::Add, lanes, width, width);
             }
             Op::Requantise { step } => {
-                r.registers(1 + row_bits);
+                r.registers(cut * (1 + row_bits));
                 if step.shift > 0 {
                     r.operator(Function::Add, lanes, in_width() + 3, in_width() + 3);
                 }
             }
-            Op::Norm { unit } => r.norm(unit, width),
-            Op::Softmax { unit } => r.softmax(unit, lanes, width),
-            Op::Gelu { unit } => r.gelu(unit, lanes, in_width(), width),
-            Op::Relu => r.registers(1 + row_bits),
+            Op::Norm { unit, kept } => {
+                r.norm(unit, in_width(), kept.len() as u64, width, stage.directive.cuts);
+            }
+            Op::Softmax { unit } => r.softmax(unit, lanes, width, stage.directive.cuts),
+            Op::Gelu { unit } => r.gelu(unit, lanes, in_width(), width, stage.directive.cuts),
+            Op::Relu => r.registers(cut * (1 + row_bits)),
             Op::Select { .. } => r.registers(index_bits(input(0).rows as u64)),
             Op::SumRows => {
                 r.registers(index_bits(input(0).rows as u64) + 1 + row_bits);
                 r.operator(Function::Add, lanes, width, width);
             }
             Op::Threshold { warm_up, .. } => {
-                r.registers(1 + lanes + clog2(*warm_up as u64 + 1));
+                r.registers(cut * (1 + lanes) + clog2(*warm_up as u64 + 1));
                 r.operator(Function::Compare, lanes, in_width() + 1, in_width() + 1);
             }
-            Op::Transpose => {
-                let (kept, columns) = (input(0).rows as u64, input(0).lanes as u64);
+            Op::Transpose { lead } => {
+                let columns = input(0).lanes as u64;
+                let kept = input(0).rows as u64;
                 r.registers(
                     index_bits(kept)
                         + clog2(columns + 1)
                         + clog2(pace + 1)
-                        + kept * columns * u64::from(width),
+                        + (kept + u64::from(lead.is_some())) * columns * u64::from(width),
                 );
             }
             Op::History => {
@@ -181,6 +197,11 @@ impl Resources {
                     writable: true,
                 });
                 r.registers(index_bits(rows) + 2 * clog2(rows + 1) + clog2(pace + 1));
+            }
+            Op::Scores { table, .. } | Op::Mix { table, .. }
+                if stage.directive.elements == Elements::Parallel =>
+            {
+                r.pair_table(node, [input(0), input(1)], table, stage);
             }
             Op::Scores { table, heads } => {
                 let heads = *heads as u64;
@@ -194,24 +215,19 @@ impl Resources {
                     2 * index_bits(queries) + 2 * index_bits(keys) + index_bits(heads) + index_bits(pace),
                 );
                 r.registers(5 + 2 * group);
-                r.table(table, width);
+                r.tables(std::slice::from_ref(table), width, stage.directive.cuts);
                 r.collector(lanes, u64::from(width));
             }
-            Op::Mix { table, heads } => {
-                let heads = *heads as u64;
+            Op::Mix { table, columns: of_heads } => {
+                let heads = of_heads.len() as u64;
                 let code = u64::from(in_width());
                 let group = table.subspaces as u64 * code;
                 let (weights, columns) = (rows * heads, lanes);
                 r.ram(weights, group);
                 r.ram(columns, group);
-                r.registers(
-                    2 * index_bits(weights)
-                        + 2 * index_bits(columns)
-                        + index_bits(lanes / heads)
-                        + index_bits(pace),
-                );
+                r.registers(2 * index_bits(weights) + 2 * index_bits(columns) + index_bits(pace));
                 r.registers(5 + 2 * group);
-                r.table(table, width);
+                r.tables(std::slice::from_ref(table), width, stage.directive.cuts);
                 r.collector(lanes, u64::from(width));
             }
             Op::Residual { .. } => {
@@ -223,7 +239,7 @@ impl Resources {
                     width: lanes * u64::from(in_width()),
                     writable: true,
                 });
-                r.registers(2 * index_bits(rows) + 1 + row_bits);
+                r.registers(2 * index_bits(rows) + cut * (1 + row_bits));
                 r.operator(Function::Add, lanes, width, width);
             }
         }
@@ -287,14 +303,16 @@ impl Resources {
 /// The format in which a node accumulates, if it does.
 pub fn accumulator(node: &Node) -> Option<Format> {
     match node.op {
-        Op::Lookup { .. } | Op::Scores { .. } | Op::Mix { .. } | Op::SumRows => Some(node.value.format),
+        Op::Lookup { .. } | Op::ConstantScores { .. } | Op::Scores { .. } | Op::Mix { .. } | Op::SumRows => {
+            Some(node.value.format)
+        }
         Op::Window { .. }
         | Op::Encode { .. }
         | Op::Position { .. }
         | Op::Requantise { .. }
         | Op::Norm { .. }
         | Op::Softmax { .. }
-        | Op::Transpose
+        | Op::Transpose { .. }
         | Op::History
         | Op::Residual { .. }
         | Op::Gelu { .. }

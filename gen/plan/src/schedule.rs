@@ -9,18 +9,14 @@
 use serde::Serialize;
 use tablewright_design::{Design, IntEncoder, IntEncoderKind, Node, NodeId, Op};
 
+use crate::pipeline::{self, Directive, Directives, Elements};
+
 /// Cycles from the last operand to the first element a sequencer issues: both operands seen complete, busy.
 const SEQUENCER_START: u64 = 2;
 /// Cycles from an issued element to the look-up's address: the selected codes are registered.
 const SEQUENCER_SELECT: u64 = 1;
 /// Cycles from a looked-up element to its place in the row.
 const COLLECT: u64 = 1;
-/// Pipeline registers of a layer normalisation.
-const NORM_LATENCY: u64 = 8;
-/// Pipeline registers of a softmax.
-const SOFTMAX_LATENCY: u64 = 8;
-/// Pipeline registers of a GELU.
-const GELU_LATENCY: u64 = 2;
 /// A nearest-prototype encoder reads one prototype a cycle; these come on top: the bank, the differences, the sum, and
 /// the comparison.
 const NEAREST_OVERHEAD: u64 = 4;
@@ -40,6 +36,10 @@ pub struct Stage {
     pub busy_to: u64,
     /// Windows the stage has room for at a time.
     pub room: u64,
+    /// How it is laid out.
+    pub directive: Directive,
+    /// Cycles that the rows of a first operand wait for the second ([`Elements::Parallel`]).
+    pub delay: u64,
 }
 
 impl Stage {
@@ -51,6 +51,12 @@ impl Stage {
     /// Cycle in which row `r` is valid.
     pub fn row(&self, r: u64) -> u64 {
         self.first + r * self.row_interval
+    }
+
+    /// Of the `left` rows of a window, from which a pair table makes `rows`, those that wait for the right rows at a time.
+    pub fn waiting_rows(&self, left: u64, rows: u64) -> u64 {
+        let left_interval = (self.row_interval * rows).div_ceil(left);
+        (self.delay / left_interval + 1).min(left)
     }
 
     /// Cycles from one window to the next that the stage can bear.
@@ -70,16 +76,18 @@ pub struct Plan {
     pub interval: u64,
     /// Places in the output queue, so many that a consumer who is always ready never costs a cycle.
     pub queue: u64,
+    /// Levels of logic between two registers, at most.
+    pub depth: u32,
 }
 
 impl Plan {
-    /// The serial plan: every table has one read port and looks up one row a cycle.
-    pub fn serial(design: &Design) -> Self {
-        let pace = paces(design);
+    /// Every table has one read port and looks up one row a cycle; the rest is as the directives say.
+    pub fn new(design: &Design, directives: &Directives) -> Self {
+        let pace = paces(design, directives);
         let mut stages: Vec<Stage> = Vec::with_capacity(design.nodes.len());
         for (id, node) in design.iter() {
             let inputs: Vec<Stage> = node.inputs.iter().map(|i| stages[i.0]).collect();
-            stages.push(stage(node, &inputs, pace[id.0]));
+            stages.push(stage(node, &inputs, pace[id.0], directives.of(id)));
         }
         // A row that waits for its partner costs a register row, not an adder: there is room for as many windows as
         // keep the waiting from being the bottleneck.
@@ -92,7 +100,13 @@ impl Plan {
         }
         let latency = stages.last().map_or(0, Stage::last) + 1;
         let interval = stages.iter().map(Stage::occupancy).max().unwrap_or(1);
-        Self { stages, latency, interval, queue: (latency + 1).div_ceil(interval) }
+        let depth = pipeline::depth(design, directives);
+        Self { stages, latency, interval, queue: (latency + 1).div_ceil(interval), depth }
+    }
+
+    /// With the directives that are taken where nobody says otherwise.
+    pub fn automatic(design: &Design) -> Self {
+        Self::new(design, &Directives::automatic(design))
     }
 
     /// The stage of a node.
@@ -113,20 +127,10 @@ impl Plan {
     }
 }
 
-/// Registers on the way through an adder tree of `operands`, one level a cycle.
-pub fn adder_levels(operands: usize) -> u64 {
-    u64::from(operands.next_power_of_two().ilog2())
-}
-
-/// Cycles from an address to the sum: the bank's register, then the adder tree.
-pub fn lookup_latency(table: &tablewright_design::IntTable) -> u64 {
-    1 + adder_levels(table.subspaces + usize::from(table.bias.is_some()))
-}
-
 /// Cycles from a vector to its code.
-pub fn encode_latency(encoder: &IntEncoder) -> u64 {
+pub fn encode_latency(encoder: &IntEncoder, cuts: u32) -> u64 {
     match encoder.kind {
-        IntEncoderKind::Tree { .. } => u64::from(encoder.code_bits),
+        IntEncoderKind::Tree { .. } => u64::from(cuts.count_ones()),
         IntEncoderKind::Nearest { .. } => encoder.prototypes() as u64 + NEAREST_OVERHEAD,
     }
 }
@@ -147,33 +151,59 @@ fn row_occupancy(node: &Node) -> u64 {
     }
 }
 
-/// Cycles between the rows of each node: that of the source it follows, which waits for the slowest follower.
-fn paces(design: &Design) -> Vec<u64> {
-    let mut source: Vec<usize> = Vec::with_capacity(design.nodes.len());
-    let mut pace = vec![1; design.nodes.len()];
+/// The operand whose rows a node follows. Of two the later one decides, the other waits in a buffer; of a pair table that is
+/// no source, the left one.
+fn decisive(node: &Node) -> Option<NodeId> {
+    match &node.op {
+        Op::Scores { .. } | Op::Mix { .. } => node.inputs.first().copied(),
+        _ => node.inputs.last().copied(),
+    }
+}
+
+/// Cycles between the rows of each source, and how many rows of each other node one row of its source makes.
+///
+/// A source waits for its slowest follower, and its rows come so far apart that all heads of one fit evenly between them.
+fn paces(design: &Design, directives: &Directives) -> Vec<u64> {
+    let nodes = design.nodes.len();
+    let mut source: Vec<usize> = Vec::with_capacity(nodes);
+    let mut pace = vec![1; nodes];
+    let mut parts = vec![1; nodes];
+    // A fraction: behind queries that are taken apart there are more rows, behind heads that are joined fewer.
+    let mut rate: Vec<(u64, u64)> = vec![(1, 1); nodes];
     for (id, node) in design.iter() {
+        let parallel = directives.of(id).elements == Elements::Parallel;
         let own = match &node.op {
-            Op::Window { .. } | Op::Transpose | Op::History => Some(1),
-            Op::Scores { .. } | Op::Mix { .. } => Some(node.value.lanes as u64),
+            Op::Window { .. } | Op::Transpose { .. } | Op::History => Some(1),
+            Op::Scores { .. } | Op::Mix { .. } if !parallel => Some(node.value.lanes as u64),
             _ => None,
         };
         if let Some(own) = own {
             source.push(id.0);
             pace[id.0] = own;
-        } else {
-            // Of two operands the later one decides; the other waits in a buffer.
-            let followed = node.inputs.last().map_or(0, |i| source[i.0]);
-            source.push(followed);
-            if node.value.rows > 1 {
-                pace[followed] = pace[followed].max(row_occupancy(node));
+            continue;
+        }
+        let before = decisive(node).map_or(0, |i| i.0);
+        let followed = source[before];
+        source.push(followed);
+        let (more, fewer) = rate[before];
+        rate[id.0] = match &node.op {
+            Op::Scores { heads, .. } => {
+                parts[followed] = *heads as u64 * more;
+                (more * *heads as u64, fewer)
             }
+            Op::Mix { columns, .. } => (more, fewer * columns.len() as u64),
+            _ => (more, fewer),
+        };
+        if node.value.rows > 1 {
+            pace[followed] = pace[followed].max((row_occupancy(node) * more).div_ceil(fewer));
         }
     }
-    source.iter().map(|&s| pace[s]).collect()
+    source.iter().map(|&s| pace[s].next_multiple_of(parts[s])).collect()
 }
 
-fn stage(node: &Node, inputs: &[Stage], pace: u64) -> Stage {
+fn stage(node: &Node, inputs: &[Stage], pace: u64, directive: Directive) -> Stage {
     let rows = node.value.rows as u64;
+    let registers = u64::from(directive.cuts.count_ones());
     let follow = |latency: u64| {
         let input = inputs[inputs.len() - 1];
         Stage {
@@ -183,19 +213,23 @@ fn stage(node: &Node, inputs: &[Stage], pace: u64) -> Stage {
             busy_from: input.first,
             busy_to: input.last() + row_occupancy(node) - 1,
             room: 1,
+            directive,
+            delay: 0,
         }
     };
     // A sequencer keeps both operands, then issues one element a cycle, `lanes` to a row.
-    let sequence = |table: &tablewright_design::IntTable| {
+    let sequence = || {
         let lanes = node.value.lanes as u64;
         let issue = inputs[0].last().max(inputs[1].last()) + SEQUENCER_START;
         Stage {
-            first: issue + SEQUENCER_SELECT + lookup_latency(table) + COLLECT + lanes - 1,
+            first: issue + SEQUENCER_SELECT + registers + COLLECT + lanes - 1,
             row_interval: pace,
             rows,
             busy_from: inputs[0].first.min(inputs[1].first),
             busy_to: issue + (rows - 1) * pace + lanes - 1,
             room: 1,
+            directive,
+            delay: 0,
         }
     };
     match &node.op {
@@ -206,16 +240,46 @@ fn stage(node: &Node, inputs: &[Stage], pace: u64) -> Stage {
             busy_from: 1,
             busy_to: 1 + (rows - 1) * pace,
             room: 1,
+            directive,
+            delay: 0,
         },
-        Op::Encode { encoder, .. } => follow(encode_latency(encoder)),
-        Op::Lookup { table } => follow(lookup_latency(table)),
-        Op::Position { .. } | Op::Requantise { .. } | Op::Relu | Op::Threshold { .. } => follow(1),
-        Op::Norm { .. } => follow(NORM_LATENCY),
-        Op::Softmax { .. } => follow(SOFTMAX_LATENCY),
-        Op::Gelu { .. } => follow(GELU_LATENCY),
-        Op::Scores { table, .. } | Op::Mix { table, .. } => sequence(table),
+        Op::Encode { encoder, .. } => follow(encode_latency(encoder, directive.cuts)),
+        Op::Lookup { .. }
+        | Op::ConstantScores { .. }
+        | Op::Position { .. }
+        | Op::Requantise { .. }
+        | Op::Relu
+        | Op::Threshold { .. }
+        | Op::Norm { .. }
+        | Op::Softmax { .. }
+        | Op::Gelu { .. } => follow(registers),
+        Op::Scores { .. } | Op::Mix { .. } if directive.elements == Elements::Parallel => {
+            let (left, right) = (inputs[0], inputs[1]);
+            // A right row can be selected from the cycle after it came; the bank takes one.
+            let delay = right.last().saturating_sub(left.first);
+            // Weights come a row for each head, and make one row; queries come with all heads, and are taken apart.
+            let (first, row_interval, last) = if let Op::Mix { columns, .. } = &node.op {
+                let heads = columns.len() as u64;
+                (left.row(heads - 1) + COLLECT, left.row_interval * heads, left.last())
+            } else {
+                let heads = rows / left.rows;
+                let step = left.row_interval / heads;
+                (left.first, step, left.last() + (heads - 1) * step)
+            };
+            Stage {
+                first: first + delay + registers,
+                row_interval,
+                rows,
+                busy_from: left.first.min(right.first),
+                busy_to: last + delay + 1,
+                room: 1,
+                directive,
+                delay,
+            }
+        }
+        Op::Scores { .. } | Op::Mix { .. } => sequence(),
         // What is kept leaves once it is whole, and must have left before more comes.
-        Op::Transpose | Op::History => {
+        Op::Transpose { .. } | Op::History => {
             let first = inputs[0].last() + 1;
             Stage {
                 first,
@@ -224,9 +288,11 @@ fn stage(node: &Node, inputs: &[Stage], pace: u64) -> Stage {
                 busy_from: inputs[0].first,
                 busy_to: first + (rows - 1) * pace,
                 room: 1,
+                directive,
+                delay: 0,
             }
         }
-        Op::Residual { .. } => Stage { busy_from: inputs[0].first.min(inputs[1].first), ..follow(1) },
+        Op::Residual { .. } => Stage { busy_from: inputs[0].first.min(inputs[1].first), ..follow(registers) },
         Op::Select { row } => Stage { first: inputs[0].row(*row as u64), rows: 1, ..follow(0) },
         Op::SumRows => Stage { first: inputs[0].last() + 1, rows: 1, ..follow(1) },
     }

@@ -6,25 +6,29 @@
 
 mod encoder;
 mod lanes;
+mod pair;
 mod pipeline;
 pub(crate) mod prover;
 mod streams;
 mod table;
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use tablewright_design::{Design, IntEncoderKind, IntTable, Node, NodeId, Op};
 use tablewright_emit::{BuildDir, Names};
-use tablewright_plan::{Plan, lookup_latency};
+use tablewright_plan::{Elements, Plan};
 
 use crate::Error;
 use crate::certificate::{Check, Group, Outcome};
-use crate::instances::{Instance, instances};
+use crate::instances::{Instance, inside, instances};
 
 use lanes::Row;
+use pair::Pair;
 use prover::{Prover, Verdict};
+use table::Tables;
 
 /// Lanes of a table in one proof: with many at once the solver takes far longer than for as many in turn.
 const LANES: usize = 32;
@@ -73,12 +77,16 @@ pub fn prove(
     let rtl = std::path::absolute(build.rtl())
         .map_err(|source| Error::Io { path: build.rtl().display().to_string(), source })?;
     let names = Names::new(&design.name);
-    let core = instances(&read(&rtl, &names.core())?);
+    let core = inside(
+        &instances(&read(&rtl, &names.core())?),
+        &names.predictor(),
+        &instances(&read(&rtl, &names.predictor())?),
+    );
     let subject = Subject { design, plan, names, rtl: rtl.clone(), folder: folder.clone(), core };
     let prover = Prover { folder, rtl, limit };
     let mut checks = Vec::new();
     let mut unproved = BTreeSet::new();
-    let mut tasks = subject.streams();
+    let mut tasks = subject.streams()?;
     for (id, node) in design.iter() {
         let task = subject.node(id, node)?;
         if task.is_none() {
@@ -97,8 +105,8 @@ pub fn prove(
     if only.is_none() && !unproved.is_empty() {
         let kinds = unproved.into_iter().collect::<Vec<_>>().join(", ");
         let method = "not proved here";
-        let scope = "gen/prim proves small sizes of history, residual, select and sum-rows; the rest, and these at full \
-                     size, rest on the simulations alone";
+        let scope = "gen/prim proves small sizes of history, residual, select, sum-rows and of the sequencers' collector; the \
+                     rest, and these at full size, rest on the simulations alone";
         let check = Check::new(Group::Formal, "other stages", method, scope);
         checks.push(check.skipped(format!("no property for: {kinds}")));
     }
@@ -128,7 +136,7 @@ fn decide(task: Task, prover: &Prover) -> Result<Check, Error> {
         Verdict::Refuted(how) => check = check.judged(Some(format!("refuted: {how}"))),
         Verdict::Undecided => {
             check.outcome = Outcome::Undecided;
-            check.detail = Some(format!("no decision within {} s", prover.limit.as_secs()));
+            check.detail = Some(format!("no decision within {} s of processor time", prover.limit.as_secs()));
         }
     }
     check.seconds = started.elapsed().as_secs_f64();
@@ -144,10 +152,15 @@ impl Subject<'_> {
     /// The property of one node's module, if there is one for its kind.
     fn node(&self, id: NodeId, node: &Node) -> Result<Option<Task>, Error> {
         Ok(match &node.op {
-            Op::Lookup { table } | Op::Scores { table, .. } | Op::Mix { table, .. } => {
-                Some(self.table(node, table)?)
+            Op::Scores { table, .. } | Op::Mix { table, .. }
+                if self.plan.stage(id).directive.elements == Elements::Parallel =>
+            {
+                Some(self.pair(id, node, table)?)
             }
-            Op::Encode { .. } => self.encoder(id, node),
+            Op::Lookup { .. } | Op::ConstantScores { .. } | Op::Scores { .. } | Op::Mix { .. } => {
+                Some(self.table(id, node, node.op.tables())?)
+            }
+            Op::Encode { .. } => self.encoder(id, node)?,
             Op::Requantise { .. } | Op::Relu | Op::Threshold { .. } | Op::Gelu { .. } => {
                 self.lanes(id, node)?
             }
@@ -155,15 +168,23 @@ impl Subject<'_> {
         })
     }
 
-    fn table(&self, node: &Node, table: &IntTable) -> Result<Task, Error> {
+    /// Instances of the banks of a table's module.
+    fn banks(&self, module: &str) -> Result<Vec<String>, Error> {
+        let all = instances(&read(&self.rtl, module)?);
+        Ok(all.into_iter().filter(|i| i.module == "tw_rom").map(|i| i.name).collect())
+    }
+
+    /// Cycles from an address to what is made of the word there: as many as there are registers.
+    fn registers(&self, id: NodeId) -> u64 {
+        u64::from(self.plan.stage(id).directive.cuts.count_ones())
+    }
+
+    fn table(&self, id: NodeId, node: &Node, tables: &[IntTable]) -> Result<Task, Error> {
         let module = self.names.node(&node.name);
-        let banks: Vec<String> = instances(&read(&self.rtl, &module)?)
-            .into_iter()
-            .filter(|i| i.module == "tw_rom")
-            .map(|i| i.name)
-            .collect();
-        let width = node.value.format.width;
-        let latency = lookup_latency(table);
+        let banks = self.banks(&module)?;
+        let latency = self.registers(id);
+        let lanes: usize = tables.iter().map(|t| t.outputs).sum();
+        let expected: usize = tables.iter().map(|t| t.subspaces).sum();
         let check = Check::new(
             Group::Formal,
             &format!("table {}", node.name),
@@ -172,27 +193,80 @@ impl Subject<'_> {
              of their columns; full size",
         );
         let check = check
-            .covering("lanes", table.outputs as u64)
-            .covering("banks", table.subspaces as u64)
+            .covering("lanes", lanes as u64)
+            .covering("banks", expected as u64)
             .covering("depth", latency + 1);
-        if banks.len() != table.subspaces {
+        if banks.len() != expected || latency == 0 {
+            let problem = format!("{module}.v has {} banks, the design {expected}", banks.len());
+            return Ok(broken(check, &problem));
+        }
+        let sum_width = node.value.format.width;
+        let of = Tables { module: &module, tables, sum_width, latency, banks: &banks };
+        Ok(Task {
+            check,
+            prepare: opened(&module, &self.files(&module)?, &["tw_rom"], &[]),
+            checkers: in_turn(lanes).map(|lanes| table::checker(of, lanes)).collect(),
+            proof: Proof::Pipeline(latency + 1),
+        })
+    }
+
+    fn pair(&self, id: NodeId, node: &Node, table: &IntTable) -> Result<Task, Error> {
+        let module = self.names.node(&node.name);
+        let banks = self.banks(&module)?;
+        let [left, right] = [0, 1].map(|i| &self.design.node(node.inputs[i]).value);
+        let code = u64::from(table.rows.ilog2() / 2);
+        let group = code * table.subspaces as u64;
+        let (collect, places) = if let Op::Mix { columns, .. } = &node.op {
+            let mut column = 0;
+            let mut next = || {
+                column += 1;
+                (column - 1) * group
+            };
+            (true, columns.iter().map(|&count| (0..count).map(|_| next()).collect()).collect())
+        } else {
+            let heads = (right.lanes / table.subspaces) as u64;
+            let of_head = |head| (0..right.rows as u64).map(|key| (key * heads + head) * group).collect();
+            (false, (0..heads).map(of_head).collect())
+        };
+        let pair = Pair {
+            module: &module,
+            table,
+            sum_width: node.value.format.width,
+            latency: self.registers(id),
+            left_width: left.lanes as u64 * code,
+            right_width: right.lanes as u64 * code,
+            kept_width: (right.rows * right.lanes) as u64 * code,
+            places,
+            collect,
+            delayed: self.plan.stage(id).delay > 0,
+            banks: &banks,
+        };
+        let check = Check::new(
+            Group::Formal,
+            &format!("pair table {}", node.name),
+            &format!("unrolled {} cycles from any state, SAT", pair.depth()),
+            "every code, every content of the banks and of the rows kept; accumulators in their bounds; heads counted and \
+             elements in their places; full size. What keeps rows, delays them and takes heads apart is free: that part \
+             rests on the simulations",
+        )
+        .covering("elements", pair.places.iter().map(|p| p.len() as u64).sum())
+        .covering("banks", table.subspaces as u64)
+        .covering("depth", pair.depth());
+        if banks.len() != table.subspaces || pair.latency == 0 {
             let problem = format!("{module}.v has {} banks, the design {}", banks.len(), table.subspaces);
             return Ok(broken(check, &problem));
         }
         Ok(Task {
             check,
-            prepare: opened(&module, &format!("tw_rom.v {module}.v")),
-            checkers: (0..table.outputs)
-                .step_by(LANES)
-                .map(|o| table::checker(&module, table, width, &banks, o..(o + LANES).min(table.outputs)))
-                .collect(),
-            proof: Proof::Pipeline(latency + 1),
+            prepare: opened(&module, &self.files(&module)?, &pair::FREE, pair.counters()),
+            checkers: in_turn(pair.slots()).map(|slots| pair.checker(slots)).collect(),
+            proof: Proof::Pipeline(pair.depth()),
         })
     }
 
-    fn encoder(&self, id: NodeId, node: &Node) -> Option<Task> {
+    fn encoder(&self, id: NodeId, node: &Node) -> Result<Option<Task>, Error> {
         let Op::Encode { encoder, groups } = &node.op else {
-            return None;
+            return Ok(None);
         };
         let name = format!("encoder {}", node.name);
         let IntEncoderKind::Tree { split, threshold, .. } = &encoder.kind else {
@@ -203,12 +277,12 @@ impl Subject<'_> {
                 "nearest-prototype encoders multiply, over as many cycles as there are prototypes; they rest on the \
                  simulations",
             );
-            return Some(settled(check.skipped("no property for nearest-prototype encoders".to_owned())));
+            return Ok(Some(settled(check.skipped("no property for nearest-prototype encoders".to_owned()))));
         };
         let module = self.names.node(&node.name);
         let input = self.design.node(node.inputs[0]).value.format;
         let latency = self.latency(id, node);
-        Some(Task {
+        Ok(Some(Task {
             check: Check::new(
                 Group::Formal,
                 &name,
@@ -218,10 +292,10 @@ impl Subject<'_> {
             .covering("trees", (groups * encoder.subspaces) as u64)
             .covering("thresholds", threshold.len() as u64)
             .covering("depth", latency + 1),
-            prepare: format!("read_verilog {module}.v tw_tree_encoder.v"),
+            prepare: format!("read_verilog {}", self.files(&module)?),
             checkers: vec![encoder::checker(&module, encoder, (split, threshold), *groups, input, latency)],
             proof: Proof::Pipeline(latency + 1),
-        })
+        }))
     }
 
     fn lanes(&self, id: NodeId, node: &Node) -> Result<Option<Task>, Error> {
@@ -247,7 +321,8 @@ impl Subject<'_> {
         };
         let module = &instance.module;
         let parameters = instance.parameter_text(&[]);
-        let cell = format!("read_verilog {module}.v");
+        let files = self.files(module)?;
+        let cell = format!("read_verilog {files}");
         let (check, prepare, checker) = match &node.op {
             Op::Requantise { step } => {
                 let scope = "every value of every lane; this instance's parameters, full size";
@@ -279,7 +354,7 @@ impl Subject<'_> {
                 let path = self.folder.join(format!("{around}.v"));
                 std::fs::write(&path, lanes::around(&around, module, &parameters, row))
                     .map_err(|source| Error::Io { path: path.display().to_string(), source })?;
-                let prepare = opened(&around, &format!("tw_rom.v {module}.v {}", path.display()));
+                let prepare = opened(&around, &format!("{files} {}", path.display()), &["tw_rom"], &[]);
                 (check, prepare, lanes::gelu(&around, row, unit, &memories))
             }
             _ => return Ok(None),
@@ -292,8 +367,23 @@ impl Subject<'_> {
         self.plan.stage(id).first.saturating_sub(self.plan.stage(node.inputs[0]).first)
     }
 
+    /// The files of a module and of all in it.
+    fn files(&self, module: &str) -> Result<String, Error> {
+        let mut all = vec![module.to_owned()];
+        let mut next = 0;
+        while next < all.len() {
+            for inner in instances(&read(&self.rtl, &all[next])?) {
+                if !all.contains(&inner.module) {
+                    all.push(inner.module);
+                }
+            }
+            next += 1;
+        }
+        Ok(all.iter().map(|module| format!("{module}.v ")).collect())
+    }
+
     /// The handshakes of both streams.
-    fn streams(&self) -> Vec<Task> {
+    fn streams(&self) -> Result<Vec<Task>, Error> {
         let check = Check::new(
             Group::Formal,
             "streams",
@@ -309,18 +399,18 @@ impl Subject<'_> {
         };
         let ends = find("in_ready", "s_axis_tready").zip(find("out_valid", "m_axis_tvalid"));
         let Some((window, fifo)) = ends else {
-            return vec![broken(check, "no single cell drives s_axis_tready and none m_axis_tvalid")];
+            return Ok(vec![broken(check, "no single cell drives s_axis_tready and none m_axis_tvalid")]);
         };
         let checker = streams::checker(window, fifo, self.plan.queue, self.plan.interval);
-        vec![match checker {
-            None => broken(check, "admission and queue have not the parameters Interval and Depth"),
+        Ok(vec![match checker {
+            None => broken(check, "admission and queue have not the parameters Interval, Places and Depth"),
             Some(checker) => Task {
                 check,
                 prepare: format!("read_verilog {}.v {}.v", window.module, fifo.module),
                 checkers: vec![checker],
                 proof: Proof::Reachability,
             },
-        }]
+        }])
     }
 
     /// In the whole core no combinational path leads from `s_axis_tvalid` to `s_axis_tready`.
@@ -341,7 +431,14 @@ impl Subject<'_> {
         let said = prover.yosys("ready", &script);
         let mut check = match said {
             Ok(Some(_)) => check.judged(None),
-            Ok(None) => check.skipped(format!("Yosys took more than {} s", prover.limit.as_secs())),
+            Ok(None) => {
+                let mut check = check.skipped(format!(
+                    "no decision within {} s of processor time",
+                    prover.limit.as_secs()
+                ));
+                check.outcome = Outcome::Undecided;
+                check
+            }
             Err(Error::Tool { output, .. }) if output.contains("Assertion failed") => {
                 check.judged(Some(output))
             }
@@ -362,10 +459,19 @@ fn settled(check: Check) -> Task {
     Task { check, prepare: String::new(), checkers: Vec::new(), proof: Proof::Reachability }
 }
 
-/// Reads `files` and turns the memories inside `module` into ports: what they are asked and what they answer.
-fn opened(module: &str, files: &str) -> String {
+/// Reads `files` and turns the cells `free` inside `module` into ports: what they are asked and what they answer. The
+/// signals `shown` become ports as well.
+fn opened(module: &str, files: &str, free: &[&str], shown: &[&str]) -> String {
+    let cells: String = free.iter().map(|cell| format!(" t:*{cell}")).collect();
+    let boxes: String = free.iter().map(|cell| format!(" *{cell}")).collect();
+    let shown: String = shown.iter().map(|signal| format!(" expose {module}/w:{signal};")).collect();
     format!(
-        "read_verilog {files}; hierarchy -check -top {module}; proc; blackbox *tw_rom; flatten; expose -evert t:*tw_rom; \
+        "read_verilog {files}; hierarchy -check -top {module}; proc; blackbox{boxes}; flatten; expose -evert{cells};{shown} \
          opt_clean"
     )
+}
+
+/// Parts of so many lanes, for proofs one after the other.
+fn in_turn(lanes: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..lanes).step_by(LANES).map(move |first| first..(first + LANES).min(lanes))
 }

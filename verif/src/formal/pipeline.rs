@@ -15,12 +15,18 @@ pub(crate) struct Pipeline {
 impl Pipeline {
     /// Input and output rows of these widths, valid bits and a reset, as every stage of a core has them.
     pub(crate) fn new(in_width: u64, out_width: u64) -> Self {
-        let mut new = Self::default();
-        new.input("rst_n", 1);
+        let mut new = Self::with_output(out_width);
         new.input("in_valid", 1);
         new.input("in_data", in_width);
+        new
+    }
+
+    /// The same without an input.
+    pub(crate) fn with_output(width: u64) -> Self {
+        let mut new = Self::default();
+        new.input("rst_n", 1);
         new.wire("out_valid", 1, None);
-        new.wire("out_data", out_width, None);
+        new.wire("out_data", width, None);
         new
     }
 
@@ -42,8 +48,19 @@ impl Pipeline {
 
     /// The module under proof; its ports beside the usual ones.
     pub(crate) fn instance(&mut self, module: &str, parameters: &str, more: &[(String, String)]) {
-        let usual = ["clk", "rst_n", "in_valid", "in_data", "out_valid", "out_data"];
-        let ports = usual.iter().map(|p| format!(".{p}({p})"));
+        self.instance_of(module, parameters, &["in_valid", "in_data"], more);
+    }
+
+    /// The module under proof with inputs of these names, connected to what is called the same.
+    pub(crate) fn instance_of(
+        &mut self,
+        module: &str,
+        parameters: &str,
+        inputs: &[&str],
+        more: &[(String, String)],
+    ) {
+        let usual = ["clk", "rst_n", "out_valid", "out_data"];
+        let ports = usual.iter().chain(inputs).map(|p| format!(".{p}({p})"));
         // An escaped name ends with a space.
         let more = more.iter().map(|(port, to)| format!(".\\{port} ({to})"));
         let all: Vec<String> = ports.chain(more).collect();
@@ -64,13 +81,19 @@ impl Pipeline {
 
     /// `out_valid` must be `in_valid` of `latency` cycles before, if no reset was in between.
     pub(crate) fn valid_after(&mut self, latency: u64) {
+        let last = self.valid_chain(latency);
+        self.never(format!("(out_valid != {last})"));
+    }
+
+    /// A name for `in_valid` of `latency` cycles before, 0 where a reset was in between.
+    pub(crate) fn valid_chain(&mut self, latency: u64) -> String {
         let mut last = "in_valid".to_owned();
         for cycle in 1..=latency {
             let next = format!("valid_{cycle}");
             let _ = writeln!(self.body, "  reg {next};\n  always @(posedge clk) {next} <= rst_n && {last};");
             last = next;
         }
-        self.bad.push(format!("(out_valid != {last})"));
+        last
     }
 
     /// What must not be.

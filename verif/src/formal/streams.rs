@@ -14,6 +14,7 @@ pub(crate) fn checker(window: &Instance, fifo: &Instance, queue: u64, interval: 
     let row = [("RowWidth", 1), ("History", 2)];
     let depth = fifo.number("Depth")?;
     window.number("Interval")?;
+    window.number("Places")?;
     let inside = u64::from((queue + 2).ilog2()) + 1;
     let gap = u64::from((interval + 2).ilog2()) + 1;
     let (inside_high, gap_high) = (inside - 1, gap - 1);

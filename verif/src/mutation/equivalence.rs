@@ -64,5 +64,5 @@ fn script(prover: &Prover, name: &str, text: &str) -> Result<bool, Error> {
     let mut yosys = Command::new("yosys");
     yosys.arg("-q").arg(&path).current_dir(&prover.rtl);
     let log = prover.folder.join(format!("{name}.log"));
-    Ok(crate::tool::run_for("yosys", &mut yosys, &log, prover.limit)?.is_some_and(|f| f.success))
+    Ok(crate::tool::run_for("yosys", &yosys, &log, prover.limit)?.is_some_and(|f| f.success))
 }

@@ -61,9 +61,18 @@ impl Mutant {
     }
 }
 
-/// From the Verilog to what is mutated. Proofs of equivalence begin in the same way, so that cells have the same names.
+/// From the Verilog to what is mutated: the predictor a part of the core, every other module by itself. Proofs of
+/// equivalence begin in the same way, so that cells have the same names.
 pub(super) fn read(core: &str) -> String {
-    format!("read_verilog tw_*.v; hierarchy -check -top {core}; proc; opt_clean")
+    format!(
+        "read_verilog tw_*.v; hierarchy -check -top {core}; proc; flatten {core}/u_predictor; hierarchy -check -top {core}; \
+         opt_clean"
+    )
+}
+
+/// Where a value is in that core.
+fn place(value: &str, last: bool) -> String {
+    if last { value.to_owned() } else { format!("u_predictor.{value}") }
 }
 
 /// Chooses mutants and writes the netlist that has them all, and the core around it.
@@ -96,8 +105,10 @@ pub(super) fn plant(
     let width = bits_for(mutants.len());
     let mut apply = read(&core).replace("; ", "\n");
     // Every value of the core becomes a port, before anything is changed.
-    for b in boundaries(design) {
-        let _ = write!(apply, "\nexpose {core}/w:{0}_valid {core}/w:{0}_data", b.name);
+    let values = boundaries(design);
+    for (i, b) in values.iter().enumerate() {
+        let place = place(&b.name, i + 1 == values.len());
+        let _ = write!(apply, "\nexpose {core}/w:{place}_valid {core}/w:{place}_data");
     }
     for (index, mutant) in mutants.iter().enumerate() {
         let command = mutant.command.trim_start_matches("mutate ");
@@ -120,13 +131,24 @@ fn bits_for(mutants: usize) -> u32 {
 /// A core of the right name with the mutated one in it; its values have the names that the probe reads.
 fn around_text(design: &Design, core: &str, width: u32) -> String {
     let (in_width, out_width) = stream_widths(design);
-    let (mut wires, mut ports) = (String::new(), String::new());
-    for b in boundaries(design) {
-        let _ = writeln!(wires, "  wire {0}_valid;\n  wire [{1}:0] {0}_data;", b.name, b.width - 1);
-        let _ = write!(ports, ",\n    .{0}_valid({0}_valid), .{0}_data({0}_data)", b.name);
+    let (mut inner, mut wires, mut ports, mut down) =
+        (String::new(), String::new(), String::new(), String::new());
+    let values = boundaries(design);
+    for (i, b) in values.iter().enumerate() {
+        let last = i + 1 == values.len();
+        let (name, high) = (&b.name, b.width - 1);
+        let _ = writeln!(wires, "  wire {name}_valid;\n  wire [{high}:0] {name}_data;");
+        let place = place(name, last);
+        let _ = write!(ports, ",\n    .\\{place}_valid ({name}_valid), .\\{place}_data ({name}_data)");
+        if !last {
+            let _ = write!(inner, ", input wire {name}_valid, input wire [{high}:0] {name}_data");
+            let _ = write!(down, ", .{name}_valid({name}_valid), .{name}_data({name}_data)");
+        }
     }
     format!(
-        "module {core} (input wire clk, input wire rst_n, input wire s_axis_tvalid, output wire s_axis_tready,
+        "module tw_mutated_values (input wire clk{inner});
+endmodule
+module {core} (input wire clk, input wire rst_n, input wire s_axis_tvalid, output wire s_axis_tready,
   input wire [{}:0] s_axis_tdata, output wire m_axis_tvalid, input wire m_axis_tready,
   output wire [{}:0] m_axis_tdata);
   reg [{}:0] mutant[0:0];
@@ -134,6 +156,7 @@ fn around_text(design: &Design, core: &str, width: u32) -> String {
 {wires}  {MUTATED} u_mutated (.clk(clk), .rst_n(rst_n), .mutant(mutant[0]), .s_axis_tvalid(s_axis_tvalid),
     .s_axis_tready(s_axis_tready), .s_axis_tdata(s_axis_tdata), .m_axis_tvalid(m_axis_tvalid),
     .m_axis_tready(m_axis_tready), .m_axis_tdata(m_axis_tdata){ports});
+  tw_mutated_values u_predictor (.clk(clk){down});
 endmodule
 ",
         in_width - 1,
@@ -187,7 +210,7 @@ pub(crate) fn testbench(
         .arg(format!("-DTW_VECTORS=\"{}/\"", vectors.display()))
         .arg(absolute(&build.tb().join(format!("{}.v", names.testbench())))?);
     verilator.args(sources);
-    match run_for("verilator", &mut verilator, &place.with_extension("log"), limit)? {
+    match run_for("verilator", &verilator, &place.with_extension("log"), limit)? {
         None => Ok(None),
         Some(finished) if finished.success => Ok(Some(place.join("testbench"))),
         Some(finished) => Err(Error::Tool { program: "verilator".to_owned(), output: tail(&finished.text) }),

@@ -1,7 +1,7 @@
 //! Builds in temporary folders, and the proof each must pass.
 
 use tablewright_design::{Design, lower, passes};
-use tablewright_emit::{BuildDir, Interface, Origin, files, write_build};
+use tablewright_emit::{BuildDir, Interface, Origin, PrefetcherSummary, Vectors, files, write_build};
 use tablewright_model::testing::random_model;
 use tablewright_model::{KernelSpec, NetworkConfig, TableModel};
 use tablewright_plan::Plan;
@@ -26,19 +26,30 @@ impl Build {
         Self::of_design(passes::for_hardware(&lower(model)))
     }
 
-    /// Of a design.
+    /// Of a design, laid out as it is where nobody says otherwise.
     pub(crate) fn of_design(design: Design) -> Self {
-        let plan = Plan::serial(&design);
+        let plan = Plan::automatic(&design);
+        Self::planned(design, plan)
+    }
+
+    /// Of a design under a plan.
+    pub(crate) fn planned(design: Design, plan: Plan) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let dir = BuildDir::new(folder.path().join("build"));
-        let files = files(&design, &plan, &vectors::testbench(&design, 12, &[], 5)).unwrap();
+        let vectors = Vectors {
+            core: vectors::testbench(&design, 12, &[], 5),
+            prefetcher: vectors::prefetcher_testbench(&design, 12, &[], 5),
+        };
+        let files = files(&design, &plan, &vectors).unwrap();
         let origin = Origin {
             model: &design.name,
             model_bytes: &[],
+            plan: String::new(),
             passes: vec![],
             target: "generic",
             cycles: (plan.latency, plan.interval),
             interface: Interface::of(&design, &plan),
+            prefetcher: PrefetcherSummary::of(&design, &plan),
         };
         write_build(&dir, &files, &origin).unwrap();
         Self { dir, design, plan, _folder: folder }
@@ -55,7 +66,7 @@ impl Build {
     pub(crate) fn prove(&self, count: usize) {
         let linted = lint(&self.dir).unwrap();
         assert!(linted.complaints.is_empty(), "{:#?}", linted.complaints);
-        assert_eq!(check_images(&self.dir, &self.design), (None, 0));
+        assert_eq!(check_images(&self.dir, &self.design, &self.plan), (None, 0));
         for stall in [0.0, 0.4] {
             let report = self.simulate(count, stall);
             assert!(report.passed(), "{report:#?}");

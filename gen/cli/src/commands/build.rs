@@ -3,17 +3,18 @@
 use std::path::PathBuf;
 
 use serde::Serialize;
-use tablewright_emit::{BuildDir, Interface, Origin, files, write_build};
+use tablewright_emit::{BuildDir, Interface, Origin, PrefetcherSummary, Vectors, files, write_build};
 use tablewright_model::model_to_bytes;
-use tablewright_plan::Plan;
+use tablewright_plan::{Plan, text};
 use tablewright_verif::vectors;
 
 use crate::built::designed;
 use crate::failure::{Failure, Outcome};
+use crate::planned::PlanArgs;
 use crate::subject;
 use crate::ui::{Render, Ui, bits, count, pairs};
 
-/// Windows of the self-checking testbench, or accesses that have a bitmap of their own.
+/// Windows of the self-checking testbenches, or accesses that have a bitmap or prefetches of their own.
 const TESTBENCH_WINDOWS: usize = 64;
 /// Windows or accesses of a trace that they are chosen from.
 const TESTBENCH_CANDIDATES: usize = 1000;
@@ -39,36 +40,49 @@ pub(crate) struct Args {
     /// Build the graph as lowered, without any optimisation pass
     #[arg(long)]
     pub(crate) no_passes: bool,
+    #[command(flatten)]
+    pub(crate) plan: PlanArgs,
 }
 
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
     let target = tablewright_fpga::target(&args.target)?;
     let model = subject::model(&args.model)?;
     let (design, passes) = designed(&model, !args.no_passes);
-    let plan = Plan::serial(&design);
+    let directives = args.plan.directives(&design)?;
+    let plan = Plan::new(&design, &directives);
     ui.detail(format_args!(
         "{} kernels, {} table words an inference",
         design.nodes.len(),
         design.words_per_inference()
     ));
-    let traced = match &args.trace {
-        Some(path) => subject::inputs(path, &model, &design, TESTBENCH_CANDIDATES, ui)?,
-        None => Vec::new(),
+    let (inputs, demands) = match &args.trace {
+        Some(path) => {
+            let trace = subject::trace(path, ui)?;
+            let inputs = subject::inputs(&trace, &model, &design, TESTBENCH_CANDIDATES)?;
+            (inputs, subject::demands(&trace, TESTBENCH_CANDIDATES))
+        }
+        None => (Vec::new(), Vec::new()),
     };
-    let vectors = vectors::testbench(&design, TESTBENCH_WINDOWS, &traced, TESTBENCH_SEED);
+    let vectors = Vectors {
+        core: vectors::testbench(&design, TESTBENCH_WINDOWS, &inputs, TESTBENCH_SEED),
+        prefetcher: vectors::prefetcher_testbench(&design, TESTBENCH_WINDOWS, &demands, TESTBENCH_SEED),
+    };
     let files = files(&design, &plan, &vectors)?;
     let origin = Origin {
         model: &model.name,
         model_bytes: &model_to_bytes(&model)?,
+        plan: text::print(&design, &directives),
         passes,
         target: &target.name,
         cycles: (plan.latency, plan.interval),
         interface: Interface::of(&design, &plan),
+        prefetcher: PrefetcherSummary::of(&design, &plan),
     };
     let manifest = write_build(&BuildDir::new(&args.output), &files, &origin)?;
     ui.print(&About {
         build_dir: args.output.display().to_string(),
         core: format!("rtl/{}.v", manifest.core),
+        prefetcher: format!("rtl/{}.v", manifest.prefetcher.module),
         verilog_files: files.keys().filter(|f| f.starts_with("rtl/tw_")).count(),
         memory_images: files.keys().filter(|f| f.starts_with("rtl/mem/")).count(),
         table_bits: design.table_bits(),
@@ -76,6 +90,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
         latency_cycles: plan.latency,
         interval_cycles: plan.interval,
         bottleneck: design.node(plan.bottleneck()).name.clone(),
+        levels: plan.depth,
         passes: manifest.passes,
     })?;
     Ok(Outcome::Done)
@@ -85,6 +100,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
 struct About {
     build_dir: String,
     core: String,
+    prefetcher: String,
     verilog_files: usize,
     memory_images: usize,
     table_bits: u64,
@@ -92,6 +108,7 @@ struct About {
     latency_cycles: u64,
     interval_cycles: u64,
     bottleneck: String,
+    levels: u32,
     passes: Vec<String>,
 }
 
@@ -106,10 +123,12 @@ impl Render for About {
                     self.core, self.verilog_files, self.memory_images
                 ),
             ),
+            ("prefetcher", self.prefetcher.clone()),
             ("tables", bits(self.table_bits)),
             ("encoders", bits(self.encoder_bits)),
             ("latency", format!("{} cycles", count(self.latency_cycles))),
             ("interval", format!("{} cycles, set by {}", count(self.interval_cycles), self.bottleneck)),
+            ("clock", format!("at most {} levels of logic between two registers", self.levels)),
             ("next", format!("tablewright sim {}", self.build_dir)),
         ])
     }

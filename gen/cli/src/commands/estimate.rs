@@ -4,13 +4,14 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 use tablewright_model::load_model;
-use tablewright_plan::estimate::{Basis, Estimate, Kernel, TargetEstimate};
+use tablewright_plan::estimate::{Basis, Estimate, Kernel, PrefetcherEstimate, TargetEstimate};
 use tablewright_plan::published::Published;
 use tablewright_plan::resources::{Holds, Memory};
 use tablewright_plan::{Plan, Target};
 
 use crate::built::{Built, designed};
 use crate::failure::{Failure, Outcome};
+use crate::planned::PlanArgs;
 use crate::subject::Subject;
 use crate::ui::{Render, Ui, bits, count, grid, pairs};
 
@@ -32,6 +33,8 @@ pub(crate) struct Args {
     /// What the hardware is made for; a build directory knows its own, a model has `generic`
     #[arg(long, value_name = "NAME")]
     pub(crate) target: Option<String>,
+    #[command(flatten)]
+    pub(crate) plan: PlanArgs,
 }
 
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
@@ -47,12 +50,20 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
     };
     let estimate = match Subject::of(path, WANTED)? {
         Subject::BuildDir => {
+            if args.plan.asked() {
+                return Err(Failure::Options {
+                    option: "--plan, --latency, --interval, --levels",
+                    problem: "a build has its plan already; give the model instead, or build again"
+                        .to_owned(),
+                });
+            }
             let built = Built::open(path)?;
             Estimate::of(&built.design, &built.plan, &or(&built.manifest.target)?)
         }
         Subject::Model => {
             let (design, _) = designed(&load_model(path)?, true);
-            Estimate::of(&design, &Plan::serial(&design), &or(tablewright_fpga::DEFAULT)?)
+            let plan = Plan::new(&design, &args.plan.directives(&design)?);
+            Estimate::of(&design, &plan, &or(tablewright_fpga::DEFAULT)?)
         }
         other => return Err(other.instead(path, WANTED)),
     };
@@ -73,6 +84,7 @@ impl Render for Report {
             head,
             kernels(&estimate.kernels),
             totals(estimate),
+            prefetcher(&estimate.prefetcher),
             published(&estimate.published),
             target(&estimate.target),
         ]
@@ -140,6 +152,9 @@ fn memory(memory: &Memory) -> String {
         Holds::Codes => ("code buffer", "code buffers"),
         Holds::History => ("history", "histories"),
         Holds::Bitmaps => ("bitmap queue", "bitmap queues"),
+        Holds::Logits => ("queue of logits", "queues of logits"),
+        Holds::Blocks => ("block queue", "block queues"),
+        Holds::Prefetches => ("prefetch queue", "prefetch queues"),
     };
     let Memory { count, words, width, .. } = *memory;
     if count == 1 { format!("{one} {words}x{width}") } else { format!("{count} {more} {words}x{width}") }
@@ -147,7 +162,7 @@ fn memory(memory: &Memory) -> String {
 
 /// Of the whole.
 fn totals(estimate: &Estimate) -> String {
-    let exact = word(Basis::Exact);
+    let (exact, modelled) = (word(Basis::Exact), word(Basis::Modelled));
     let rows = [
         ("latency", format!("{} cycles", count(estimate.latency_cycles))),
         ("interval", format!("{} cycles, set by {}", count(estimate.interval_cycles), estimate.bottleneck)),
@@ -158,7 +173,46 @@ fn totals(estimate: &Estimate) -> String {
         ("writable memories", bits(estimate.writable_bits)),
         ("flip-flops", count(estimate.register_bits)),
     ];
-    grid(&["in all", "", ""], &[], rows.map(|(what, value)| vec![what.to_owned(), value, exact.to_owned()]))
+    let levels = ("logic between two registers", format!("{} levels", estimate.levels));
+    let rows = rows.into_iter().map(|row| (row, exact)).chain([(levels, modelled)]);
+    grid(
+        &["in all", "", ""],
+        &[],
+        rows.map(|((what, value), basis)| vec![what.to_owned(), value, basis.to_owned()]),
+    )
+}
+
+/// The other top: the prefetcher around the same predictor.
+fn prefetcher(p: &PrefetcherEstimate) -> String {
+    let exact = word(Basis::Exact).to_owned();
+    let part = |name: &str, registers: u64, writable: u64, basis: String| {
+        let bits = |bits: u64| if bits == 0 { String::new() } else { count(bits) };
+        vec![name.to_owned(), bits(registers), bits(writable), basis]
+    };
+    let mut rows: Vec<Vec<String>> =
+        p.parts.iter().map(|of| part(of.name, of.register_bits, of.writable_bits, exact.clone())).collect();
+    rows.push(part("all of these", p.around_register_bits, p.around_writable_bits, exact.clone()));
+    rows.push(part("the whole prefetcher", p.register_bits, p.writable_bits, exact));
+    let table = grid(&["prefetcher, around the predictor", "flip-flops", "memory bits", ""], &[1, 2], rows);
+    let mut lines = vec![
+        table,
+        format!(
+            "{} cycles from a demand access to its first prefetch; one access after the other at most {} cycles apart.",
+            count(p.latency_cycles),
+            count(p.interval_cycles)
+        ),
+        format!(
+            "The issue unit looks at {} lanes a cycle; a row takes {} cycles with all its prefetches, {} at most. All exact.",
+            count(p.issue_lanes),
+            count(p.issue_interval_cycles),
+            count(p.issue_interval_longest_cycles)
+        ),
+    ];
+    if let Some(area) = p.around_figures.iter().find(|f| f.what == "area in all") {
+        let value = count(area.value.round() as u64);
+        lines.push(format!("Area around the predictor: {value} {}, {}.", area.unit, word(area.basis)));
+    }
+    lines.join("\n")
 }
 
 /// The paper's numbers.

@@ -9,9 +9,12 @@ use tablewright_emit::read_manifest;
 use tablewright_model::{
     Form, InputConfig, KernelSpec, Network, NetworkConfig, Positions, TableModel, load_model, load_network,
 };
+use tablewright_plan::{Directives, text};
 use tablewright_trace::{TraceFormat, TraceInfo};
 
+use crate::built::{Built, designed};
 use crate::failure::{Failure, Outcome};
+use crate::planned;
 use crate::subject::{self, Subject};
 use crate::ui::{Render, Ui, bits, count, grid, pairs};
 
@@ -20,17 +23,25 @@ use crate::ui::{Render, Ui, bits, count, grid, pairs};
 #[command(after_help = "Examples:\n  \
     tablewright info app.champsimtrace.xz\n  \
     tablewright info models/zoo/libquantum_shor-dart.safetensors\n  \
-    tablewright info app.build --format json")]
+    tablewright info app.build --format json\n  \
+    tablewright info app.safetensors --plan -q > app.plan")]
 pub(crate) struct Args {
     /// A trace, a table model, a float network or a build directory
     #[arg(value_name = "TRACE|MODEL|BUILD_DIR")]
     pub(crate) subject: PathBuf,
+    /// Of a model or a build directory, print the plan: how each kernel is laid over time and space
+    #[arg(long)]
+    pub(crate) plan: bool,
 }
 
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
     const WANTED: &str =
         "a trace (ChampSim or ML-DPC), a table model or network (safetensors) or a build directory";
     let path = &args.subject;
+    if args.plan {
+        ui.print(&AboutPlan::of(path)?)?;
+        return Ok(Outcome::Done);
+    }
     match Subject::of(path, WANTED)? {
         Subject::Trace(format) => {
             let trace = subject::trace(path, ui)?;
@@ -41,6 +52,41 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
         Subject::BuildDir => ui.print(&AboutBuild::of(path)?)?,
     }
     Ok(Outcome::Done)
+}
+
+/// How the kernels of a model or a build are laid out.
+#[derive(Debug, Serialize)]
+struct AboutPlan {
+    what: &'static str,
+    file: String,
+    plan: String,
+}
+
+impl AboutPlan {
+    fn of(path: &Path) -> Result<Self, Failure> {
+        const WANTED: &str = "a table model (safetensors) or a build directory";
+        let (design, directives) = match Subject::of(path, WANTED)? {
+            Subject::Model => {
+                let (design, _) = designed(&load_model(path)?, true);
+                let directives = Directives::automatic(&design);
+                (design, directives)
+            }
+            Subject::BuildDir => {
+                let built = Built::open(path)?;
+                let directives = planned::read(&built.dir.plan(), &built.design)?;
+                (built.design, directives)
+            }
+            other => return Err(other.instead(path, WANTED)),
+        };
+        let plan = text::print(&design, &directives);
+        Ok(Self { what: "plan", file: path.display().to_string(), plan })
+    }
+}
+
+impl Render for AboutPlan {
+    fn text(&self) -> String {
+        self.plan.trim_end().to_owned()
+    }
 }
 
 /// A trace.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::ValueEnum;
 use clap::builder::RangedU64ValueParser;
 use serde::Serialize;
 use tablewright_verif::{Cosim, ImageFault, Mismatch, Report, check_images, simulate, vectors};
@@ -12,21 +13,36 @@ use crate::outfile::check_place;
 use crate::subject::{self, MANIFEST};
 use crate::ui::{Render, Ui, Unit, count, pairs};
 
-/// Simulate a build and compare every kernel with the golden model, bit for bit and cycle for cycle
+mod prefetcher;
+
+/// Simulate a build and compare it with the golden model: every kernel, bit for bit and cycle for cycle, or every prefetch
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     tablewright sim shor.build\n  \
-    tablewright sim shor.build --trace app.champsimtrace.xz --vectors 2000 --stall 0.3\n\n\
-    A mismatch ends with status 1 and names the first kernel, cycle, element, expected and actual value.")]
+    tablewright sim shor.build --trace app.champsimtrace.xz --vectors 2000 --stall 0.3\n  \
+    tablewright sim shor.build --top prefetcher --trace app.champsimtrace.xz --vectors 20000 --spacing 1 --stall 0.5\n\n\
+    With `--top core` every value inside is compared. A mismatch ends with status 1 and names the first kernel, cycle,\n\
+    element, expected and actual value.\n\n\
+    With `--top prefetcher` demand accesses go in, as addresses, and every prefetch is compared with the golden prefetcher:\n\
+    address, order, and that the newest access is taken and every other one counted as dropped. `--stall` then means whoever\n\
+    takes the prefetches.")]
 pub(crate) struct Args {
     /// What `tablewright build` wrote
     pub(crate) build_dir: PathBuf,
-    /// Windows to simulate; for a streaming model accesses
+    /// What to simulate: the core, or the whole prefetcher
+    #[arg(long, value_enum, default_value_t = Top::Core)]
+    pub(crate) top: Top,
+    /// Windows to simulate; for a streaming model, or the prefetcher, accesses
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = RangedU64ValueParser::<usize>::new().range(1..=1_000_000))]
     pub(crate) vectors: usize,
-    /// Take windows or accesses from this trace; without it they are random, beside a few corner cases
+    /// Take windows or accesses from this trace; without it they are random, beside a few corner cases. The prefetcher gets
+    /// a stretch from its middle
     #[arg(long)]
     pub(crate) trace: Option<PathBuf>,
+    /// Cycles from one demand access to the next, with `--top prefetcher`; 1 is back to back [default: the interval that drops
+    /// nothing while the consumer keeps up]
+    #[arg(long, value_name = "CYCLES", value_parser = RangedU64ValueParser::<u64>::new().range(1..=1_000_000))]
+    pub(crate) spacing: Option<u64>,
     /// Probability that a stream stalls in a cycle, 0 to 0.95
     #[arg(long, value_name = "P", default_value_t = 0.0, value_parser = probability)]
     pub(crate) stall: f64,
@@ -38,6 +54,15 @@ pub(crate) struct Args {
     pub(crate) waves: Option<PathBuf>,
 }
 
+/// The tops of a build.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Top {
+    /// Windows or accesses in segments in, bitmaps out.
+    Core,
+    /// Demand accesses in, prefetch addresses out.
+    Prefetcher,
+}
+
 fn probability(text: &str) -> Result<f64, String> {
     text.parse()
         .ok()
@@ -46,17 +71,29 @@ fn probability(text: &str) -> Result<f64, String> {
 }
 
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
+    if args.spacing.is_some() && args.top == Top::Core {
+        let problem =
+            "demand accesses have a spacing, windows of the core have none; give --top prefetcher too".into();
+        return Err(Failure::Options { option: "--spacing", problem });
+    }
     let built = Built::open(&args.build_dir)?;
     if let Some(waves) = &args.waves {
         let (model, manifest) = (built.dir.model(), args.build_dir.join(MANIFEST));
         let trace = args.trace.as_deref().unwrap_or(&model);
         check_place(waves, &[&model, &manifest, trace])?;
     }
+    match args.top {
+        Top::Core => core(args, &built, ui),
+        Top::Prefetcher => prefetcher::run(args, &built, ui),
+    }
+}
+
+fn core(args: &Args, built: &Built, ui: &Ui) -> Result<Outcome, Failure> {
     let traced = match &args.trace {
-        Some(path) => subject::inputs(path, &built.model, &built.design, args.vectors, ui)?,
+        Some(path) => subject::inputs(&subject::trace(path, ui)?, &built.model, &built.design, args.vectors)?,
         None => Vec::new(),
     };
-    let (image_fault, faulty_images) = check_images(&built.dir, &built.design);
+    let (image_fault, faulty_images) = check_images(&built.dir, &built.design, &built.plan);
     let windows = vectors::windows(&built.design, args.vectors, &traced, args.seed);
     let options = Cosim { stall: args.stall, seed: args.seed, waves: args.waves.clone() };
 
@@ -145,26 +182,31 @@ impl Render for About {
             rows.push(("hung", "the simulation stood still".to_owned()));
         }
         rows.extend(report.first.as_ref().map(|m| ("first", in_words(m, self.streaming))));
-        if let Some(fault) = &self.image_fault {
-            let line = if fault.line == 0 { String::new() } else { format!(" line {}", fault.line) };
-            rows.push((
-                "image",
-                format!("{}{line}, of kernel {}: {}", fault.file, fault.kernel, fault.problem),
-            ));
-            if self.faulty_images > 1 {
-                rows.push(("", format!("and {} more images differ", self.faulty_images - 1)));
-            }
-            if report.vectors == 0 {
-                rows.push((
-                    "",
-                    "not simulated: without this image the simulator would read zeros".to_owned(),
-                ));
-            }
-        }
+        rows.extend(image_rows(self.image_fault.as_ref(), self.faulty_images, report.vectors == 0));
         rows.extend(self.waves.as_ref().map(|w| ("waves", w.clone())));
         rows.push(("result", if self.passed { "PASS" } else { "FAIL" }.to_owned()));
         pairs(rows)
     }
+}
+
+/// Lines about a memory image that differs from the model.
+fn image_rows(
+    fault: Option<&ImageFault>,
+    faulty: usize,
+    not_simulated: bool,
+) -> impl Iterator<Item = (&'static str, String)> {
+    let mut rows = Vec::new();
+    if let Some(fault) = fault {
+        let line = if fault.line == 0 { String::new() } else { format!(" line {}", fault.line) };
+        rows.push(("image", format!("{}{line}, of kernel {}: {}", fault.file, fault.kernel, fault.problem)));
+        if faulty > 1 {
+            rows.push(("", format!("and {} more images differ", faulty - 1)));
+        }
+        if not_simulated {
+            rows.push(("", "not simulated: without this image the simulator would read zeros".to_owned()));
+        }
+    }
+    rows.into_iter()
 }
 
 fn in_words(m: &Mismatch, streaming: bool) -> String {

@@ -1,8 +1,12 @@
 //! Design → Design. A pass leaves the golden output identical, bit for bit.
 
+mod constants;
+mod dead_lanes;
 mod dead_rows;
 mod stream;
 
+pub use constants::constants;
+pub use dead_lanes::dead_lanes;
 pub use dead_rows::dead_rows;
 pub use stream::stream;
 
@@ -19,26 +23,37 @@ pub struct Pass {
     pub run: fn(&Design) -> Design,
 }
 
-/// All passes that leave the design one that takes windows, in the order they run.
-pub const ALL: &[Pass] = &[Pass {
-    name: "dead-rows",
-    about: "drop the rows of the last layer that the pooled token does not read",
-    run: dead_rows,
-}];
+/// Passes in the order they run where hardware is made.
+pub const ALL: &[Pass] = &[
+    Pass {
+        name: "dead-rows",
+        about: "drop the rows of the last layer that the pooled token does not read",
+        run: dead_rows,
+    },
+    Pass {
+        name: "stream",
+        about: "with relative positions, take one access at a time and keep the keys and values of the history",
+        run: stream,
+    },
+    Pass {
+        name: "constants",
+        about: "compute once what depends on the cls token alone: its query, key and value in the first layer",
+        run: constants,
+    },
+    Pass {
+        name: "dead-lanes",
+        about: "drop elements of rows that no hash tree looks at, with their table columns and columns of V",
+        run: dead_lanes,
+    },
+];
 
-/// The last pass, for hardware: what comes out takes accesses one by one where the model allows it.
-pub const STREAM: Pass = Pass {
-    name: "stream",
-    about: "with relative positions, take one access at a time and keep the keys and values of the history",
-    run: stream,
-};
-
-/// Every pass in order. The design takes windows, so that any window can be evaluated by itself.
+/// The passes after which the design still takes windows and has all elements of every row: any window can be evaluated by
+/// itself, and compared with the float tables kernel by kernel.
 pub fn optimise(design: &Design) -> Design {
-    ALL.iter().fold(design.clone(), |d, pass| (pass.run)(&d))
+    dead_rows(design)
 }
 
-/// What hardware is made from: [`optimise`], then [`stream`]. With relative positions it takes accesses one by one.
+/// What hardware is made from: every pass in order. With relative positions it takes accesses one by one.
 pub fn for_hardware(design: &Design) -> Design {
-    stream(&optimise(design))
+    ALL.iter().fold(design.clone(), |design, pass| (pass.run)(&design))
 }

@@ -75,7 +75,8 @@ fn of_one_access(design: &Design) -> Vec<bool> {
             // Another constant for each row.
             Op::Position { .. }
             | Op::Scores { .. }
-            | Op::Transpose
+            | Op::ConstantScores { .. }
+            | Op::Transpose { .. }
             | Op::History
             | Op::Mix { .. }
             | Op::Select { .. }
@@ -110,7 +111,7 @@ impl Rewrite {
     /// A node that reads rows of all accesses. Zeros go through a transposition and a requantisation; an encoder makes
     /// codes of them like any other.
     fn push_all(&mut self, old: NodeId, mut node: Node) {
-        let zero = matches!(node.op, Op::Transpose | Op::Requantise { .. })
+        let zero = matches!(node.op, Op::Transpose { .. } | Op::Requantise { .. })
             && node.inputs.iter().any(|x| self.may_be_zero.contains(x));
         if zero {
             node.value.bounds = node.value.bounds.union(Bounds::point(0));

@@ -30,7 +30,7 @@ impl LookUps {
     pub(crate) fn new(design: &Design) -> Self {
         let mut random = Random(3);
         let kernel = |n: &tablewright_design::Node| {
-            let table = n.op.table()?;
+            let table = n.op.tables().first()?;
             // A pair table has one output and is looked up once a lane.
             let sums =
                 if matches!(n.op, Op::Lookup { .. }) { n.value.rows } else { n.value.rows * n.value.lanes };

@@ -1,4 +1,5 @@
 //! Random models and windows.
+#![allow(dead_code)]
 
 use proptest::prelude::*;
 use tablewright_design::Design;

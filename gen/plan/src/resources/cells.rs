@@ -1,9 +1,11 @@
 //! The formulas of the cells: each function counts one file of `hdl-templates`, in the order of its text.
 
-use tablewright_design::{GeluUnit, IntEncoder, IntEncoderKind, IntTable, Metric, NormUnit, SoftmaxUnit};
+use tablewright_design::{
+    GeluUnit, IntEncoder, IntEncoderKind, IntTable, Metric, Node, NormUnit, Op, SoftmaxUnit, Value,
+};
 
 use super::{Function, Holds, Memory, Operator, Resources};
-use crate::schedule::lookup_latency;
+use crate::schedule::Stage;
 
 impl Resources {
     pub(super) fn registers(&mut self, bits: u64) {
@@ -36,25 +38,75 @@ impl Resources {
         }
     }
 
-    /// `table.v.j2`: banks, adder tree, valid bits.
-    pub(super) fn table(&mut self, table: &IntTable, sum_width: u32) {
-        let outputs = table.outputs as u64;
+    /// `table.v.j2`: banks, adder trees, valid bits. The tables are addressed side by side.
+    pub(super) fn tables(&mut self, tables: &[IntTable], sum_width: u32, cuts: u32) {
+        self.registers(u64::from(cuts.count_ones()));
+        for table in tables {
+            let outputs = table.outputs as u64;
+            self.table_bits += table.storage_bits();
+            self.rom(
+                Holds::TableBank,
+                table.subspaces as u64,
+                table.rows as u64,
+                outputs * u64::from(table.bits),
+            );
+            let leaves = table.subspaces as u64 + u64::from(table.bias.is_some());
+            let (mut level, mut depth) = (leaves, 0);
+            while level > 1 {
+                level = level.div_ceil(2);
+                depth += 1;
+                self.registers(u64::from(cuts >> depth & 1) * level * outputs * u64::from(sum_width));
+            }
+            self.operator(Function::Add, (leaves - 1) * outputs, sum_width, sum_width);
+        }
+    }
+
+    /// `pair_table.v.j2`: the right rows, the left rows that wait, banks, multiplexers, adder trees, the row.
+    pub(super) fn pair_table(
+        &mut self,
+        node: &Node,
+        [left, right]: [&Value; 2],
+        table: &IntTable,
+        stage: Stage,
+    ) {
+        let sum_width = node.value.format.width;
+        let (cuts, elements) = (stage.directive.cuts, node.value.lanes as u64);
+        let code = u64::from(table.rows.ilog2() / 2);
+        let subspaces = table.subspaces as u64;
+        let (heads, slots, collect) = match &node.op {
+            Op::Mix { columns, .. } => {
+                (columns.len() as u64, columns.iter().copied().max().unwrap_or(1) as u64, true)
+            }
+            _ => (right.lanes as u64 / subspaces, elements, false),
+        };
+        let kept = right.rows as u64;
+        self.registers(index_bits(kept) + kept * right.lanes as u64 * code);
+        if stage.delay > 0 {
+            let waiting = stage.waiting_rows(left.rows as u64, node.value.rows as u64);
+            self.ram(waiting, left.lanes as u64 * code);
+            self.registers(stage.delay + 2 * index_bits(waiting));
+        }
         self.table_bits += table.storage_bits();
-        self.rom(
-            Holds::TableBank,
-            table.subspaces as u64,
-            table.rows as u64,
-            outputs * u64::from(table.bits),
-        );
-        let leaves = table.subspaces as u64 + u64::from(table.bias.is_some());
-        let mut level = leaves;
-        let mut sums = 0;
+        self.rom(Holds::TableBank, subspaces, 1 << code, u64::from(table.bits) << code);
+        self.registers(u64::from(cuts.count_ones()));
+        self.registers(u64::from(cuts >> 1 & 1) * slots * subspaces * u64::from(table.bits));
+        let (mut level, mut depth) = (subspaces, 1);
         while level > 1 {
             level = level.div_ceil(2);
-            sums += level;
+            depth += 1;
+            self.registers(u64::from(cuts >> depth & 1) * level * slots * u64::from(sum_width));
         }
-        self.registers(lookup_latency(table) + sums * outputs * u64::from(sum_width));
-        self.operator(Function::Add, (leaves - 1) * outputs, sum_width, sum_width);
+        self.operator(Function::Select, slots * subspaces, table.bits, code as u32);
+        self.operator(Function::Add, (subspaces - 1) * slots, sum_width, sum_width);
+        let head = if heads > 1 { clog2(heads) } else { 0 };
+        self.registers(2 * head);
+        if heads > 1 && !collect {
+            // `tw_split.v`: the parts that have not left, which one is next, and when.
+            self.registers(heads * subspaces * code + index_bits(heads) + index_bits(stage.row_interval));
+        }
+        if collect {
+            self.registers(1 + head + elements * u64::from(sum_width));
+        }
     }
 
     /// `tw_row_collector.v`.
@@ -63,17 +115,24 @@ impl Resources {
     }
 
     /// `encoder.v.j2`: one cell for each group and subspace.
-    pub(super) fn encoder(&mut self, encoder: &IntEncoder, groups: u64) {
+    pub(super) fn encoder(&mut self, encoder: &IntEncoder, groups: u64, cuts: u32) {
         let code = u64::from(encoder.code_bits);
         let cells = groups * encoder.subspaces as u64;
         self.encoder_bits += encoder.storage_bits();
         match &encoder.kind {
             IntEncoderKind::Tree { width, .. } => {
                 self.threshold_bits += groups * encoder.storage_bits();
-                // Level l keeps a valid bit, l + 1 code bits and the keys of the levels behind it.
-                let keys = u64::from(*width) * code * (code - 1) / 2;
-                self.registers(cells * (code + code * (code + 1) / 2 + keys));
-                self.operator(Function::Compare, cells * code, *width, *width);
+                // Behind a cut level l keeps a valid bit, l + 1 code bits and the keys of the levels that follow. A level is
+                // compared once for every node that can be reached from the last register.
+                let mut open = 0;
+                for level in 0..code {
+                    self.operator(Function::Compare, cells << open, *width, *width);
+                    open += 1;
+                    if cuts >> level & 1 == 1 {
+                        self.registers(cells * (1 + level + 1 + u64::from(*width) * (code - 1 - level)));
+                        open = 0;
+                    }
+                }
             }
             IntEncoderKind::Nearest { metric, width, distance_width, .. } => {
                 let (w, distance) = (u64::from(*width), u64::from(*distance_width));
@@ -100,30 +159,41 @@ impl Resources {
     }
 
     /// `tw_layer_norm.v`.
-    pub(super) fn norm(&mut self, unit: &NormUnit, out_width: u32) {
+    pub(super) fn norm(&mut self, unit: &NormUnit, in_width: u32, kept: u64, out_width: u32, cuts: u32) {
         let lanes = unit.lanes as u64;
         let (centred, gain) = (unit.centred_width, unit.rsqrt_width);
+        let (square, spread) = (2 * in_width - 1, unit.variance_width + 1);
         let pairs = unit.variance_width.div_ceil(2);
         let exponent = clog2(u64::from(pairs) + 1);
         let product = (centred + gain + 1).max(pairs + 2);
         self.rom(Holds::Gains, 1, unit.rsqrt.len() as u64, u64::from(gain));
-        // Eight valid bits, the sum, the variance, the exponent three times, the index.
-        self.registers(8 + u64::from(centred + unit.variance_width) + 3 * exponent + 8);
-        // A lane: x, the centred value five times, its square, the product, the result.
-        let lane = 6 * centred + (2 * centred - 1) + product + out_width;
-        self.registers(lanes * u64::from(lane));
+        let behind = |step: u32, bits: u64| u64::from(cuts >> step & 1) * bits;
+        let wide = kept * u64::from(centred);
+        self.registers(u64::from(cuts.count_ones()));
+        self.registers(behind(0, lanes * u64::from(in_width + square)));
+        self.registers(behind(1, wide + u64::from(centred + spread)));
+        self.registers(behind(2, wide + u64::from(spread)));
+        self.registers(behind(3, wide + u64::from(unit.variance_width)));
+        self.registers(behind(4, wide + exponent + 8));
+        self.registers(behind(5, wide + exponent));
+        self.registers(behind(6, kept * u64::from(product) + exponent));
+        self.registers(behind(7, kept * u64::from(out_width)));
+        self.operator(Function::Multiply, lanes, in_width, in_width);
         self.operator(Function::Add, lanes - 1, centred, centred);
-        self.operator(Function::Scale, lanes, centred, lanes.count_ones() - 1);
-        self.operator(Function::Add, lanes, centred, centred);
-        self.operator(Function::Multiply, lanes, centred, centred);
-        self.operator(Function::Add, lanes, unit.variance_width, unit.variance_width);
-        self.operator(Function::Multiply, lanes, centred, gain + 1);
-        self.operator(Function::Add, lanes, product, product);
-        self.operator(Function::Shift, lanes + 1, product, exponent as u32);
+        self.operator(Function::Add, lanes, square, spread);
+        self.operator(Function::Multiply, 1, centred, centred);
+        let additions = lanes.count_ones() - 1;
+        self.operator(Function::Scale, 2, spread, additions);
+        self.operator(Function::Add, 2, spread, spread);
+        self.operator(Function::Scale, kept, centred, additions);
+        self.operator(Function::Add, kept, centred, centred);
+        self.operator(Function::Multiply, kept, centred, gain + 1);
+        self.operator(Function::Add, kept, product, product);
+        self.operator(Function::Shift, kept + 1, product, exponent as u32);
     }
 
     /// `tw_softmax.v`.
-    pub(super) fn softmax(&mut self, unit: &SoftmaxUnit, lanes: u64, out_width: u32) {
+    pub(super) fn softmax(&mut self, unit: &SoftmaxUnit, lanes: u64, out_width: u32, cuts: u32) {
         const POWER: u32 = SoftmaxUnit::MANTISSA_BITS + SoftmaxUnit::GUARD_BITS;
         let whole = unit.exponent_width - SoftmaxUnit::FRACTION_BITS;
         let length = clog2(u64::from(unit.sum_width) + 1);
@@ -132,11 +202,17 @@ impl Resources {
         let mantissa = u64::from(SoftmaxUnit::MANTISSA_BITS);
         self.rom(Holds::Powers, lanes, unit.pow2.len() as u64, mantissa);
         self.rom(Holds::Reciprocals, 1, unit.recip.len() as u64, u64::from(unit.recip_width));
-        // Eight valid bits, the highest, the sum, its length three times, the index.
-        self.registers(8 + u64::from(whole + unit.sum_width) + 3 * length + 7);
-        // A lane: t, its whole part, the power four times, the product, the weight.
-        let lane = unit.exponent_width + whole + 4 * POWER + product + out_width;
-        self.registers(lanes * u64::from(lane));
+        let behind = |step: u32, bits: u64| u64::from(cuts >> step & 1) * bits;
+        let power = lanes * u64::from(POWER);
+        self.registers(u64::from(cuts.count_ones()));
+        self.registers(behind(0, lanes * u64::from(unit.exponent_width)));
+        self.registers(behind(1, (lanes + 1) * u64::from(whole)));
+        self.registers(behind(2, power));
+        self.registers(behind(3, power + u64::from(unit.sum_width)));
+        self.registers(behind(4, power + length + 7));
+        self.registers(behind(5, power + length));
+        self.registers(behind(6, lanes * u64::from(product) + length));
+        self.registers(behind(7, lanes * u64::from(out_width)));
         if align > 0 {
             let aligned = unit.exponent_width + align + 1;
             self.operator(Function::Add, lanes, aligned, aligned);
@@ -151,9 +227,10 @@ impl Resources {
     }
 
     /// `tw_gelu.v`.
-    pub(super) fn gelu(&mut self, unit: &GeluUnit, lanes: u64, in_width: u32, out_width: u32) {
+    pub(super) fn gelu(&mut self, unit: &GeluUnit, lanes: u64, in_width: u32, out_width: u32, cuts: u32) {
         self.rom(Holds::Bump, lanes, unit.bump.len() as u64, u64::from(unit.bump_width));
-        self.registers(2 + lanes * u64::from(1 + in_width + out_width));
+        self.registers(1 + lanes * u64::from(1 + in_width));
+        self.registers(u64::from(cuts >> 1 & 1) * (1 + lanes * u64::from(out_width)));
         self.operator(Function::Add, lanes, in_width, in_width);
         self.operator(Function::Add, lanes, out_width, out_width);
     }

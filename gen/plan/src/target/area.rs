@@ -46,6 +46,12 @@ fn area_bits(resources: &Resources, function: Function) -> f64 {
     bits(resources, function, |o| f64::from(o.a) * f64::from(o.b))
 }
 
+/// Bits of shifters' stages, and of the multiplexers of two that selections are made of.
+fn shifter_bits(resources: &Resources) -> f64 {
+    area_bits(resources, Function::Shift)
+        + bits(resources, Function::Select, |o| f64::from(o.a) * (f64::from(o.b).exp2() - 1.0))
+}
+
 impl Cells {
     pub(super) fn figures(&self, r: &Resources) -> Vec<Figure> {
         let constants = (r.rom_bits() - r.table_bits + r.threshold_bits) as f64;
@@ -59,7 +65,7 @@ impl Cells {
                 adder_bits(r) * self.adder_bit + comparator_bits(r) * self.comparator_bit,
             ),
             ("multipliers", area_bits(r, Function::Multiply) * self.multiplier_bit),
-            ("shifters", area_bits(r, Function::Shift) * self.shifter_bit),
+            ("shifters and selectors", shifter_bits(r) * self.shifter_bit),
         ];
         let total = parts.iter().map(|(_, area)| area).sum();
         let mut figures: Vec<Figure> =
@@ -91,7 +97,7 @@ impl Fpga {
         luts += r.threshold_bits.div_ceil(self.rom_bits_per_lut) as f64;
         luts += adder_bits(r) * self.luts_per_adder_bit;
         luts += comparator_bits(r) * self.luts_per_comparator_bit;
-        luts += area_bits(r, Function::Shift) * self.luts_per_shifter_bit;
+        luts += shifter_bits(r) * self.luts_per_shifter_bit;
         let products = r.operators.iter().filter(|o| o.function == Function::Multiply);
         let multipliers: u64 = products.map(|o| o.count * self.multiplier.blocks(o.a, o.b)).sum();
         vec![

@@ -2,6 +2,7 @@
 
 mod arithmetic;
 mod encoder;
+mod prefetcher;
 mod rows;
 mod store;
 mod table;
@@ -29,6 +30,9 @@ pub fn cells() -> Vec<Reference> {
         rows::sum(),
         arithmetic::threshold(),
         arithmetic::threshold_at_first(),
+        prefetcher::hold(),
+        prefetcher::warm_up(),
+        prefetcher::filter(),
     ]
 }
 

@@ -25,6 +25,8 @@ pub(crate) fn table(template: &str, reference: &Reference) -> String {
         title => "A table",
         module => reference.cell,
         latency => 3,
+        steps => 3,
+        cuts => "111",
         subspaces => 2,
         words => 4,
         outputs => 2,
@@ -37,14 +39,17 @@ pub(crate) fn table(template: &str, reference: &Reference) -> String {
         in_width => 4,
         // Lane 1 is -3, lane 0 is 5.
         bias => format!("{:x}", ((128 - 3) << 7) | 5),
-        banks => [
-            context! { file => reference.images[0].file, shift => 0 },
-            context! { file => reference.images[1].file, shift => 1 },
-        ],
+        groups => [context! {
+            first_lane => 0,
+            banks => [
+                context! { index => 0, file => reference.images[0].file, shift => 0 },
+                context! { index => 1, file => reference.images[1].file, shift => 1 },
+            ],
+        }],
         adders => [
-            context! { name => "n1_0", a => "n0_0", b => "n0_1" },
-            context! { name => "n1_1", a => "n0_2", b => () },
-            context! { name => "n2_0", a => "n1_0", b => "n1_1" },
+            context! { name => "n1_0", a => "n0_0", b => "n0_1", registered => true },
+            context! { name => "n1_1", a => "n0_2", b => (), registered => true },
+            context! { name => "n2_0", a => "n1_0", b => "n1_1", registered => true },
         ],
         root => "n2_0",
     };

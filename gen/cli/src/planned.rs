@@ -1,0 +1,108 @@
+//! How a design is laid out: by a plan file, by what is asked for, or as it is where nobody says anything.
+
+use std::path::{Path, PathBuf};
+
+use clap::builder::RangedU64ValueParser;
+use tablewright_design::Design;
+use tablewright_plan::{Directives, Elements, Plan, pipeline, text};
+
+use crate::failure::Failure;
+
+/// Levels that are tried for a latency; more do not help.
+const MOST_LEVELS: u32 = 200;
+
+/// Options that lay a design out
+#[derive(Debug, Default, clap::Args)]
+#[command(next_help_heading = "Plan")]
+pub(crate) struct PlanArgs {
+    /// Follow a plan file; what it leaves out is laid out as without it. `tablewright info MODEL --plan` prints one to begin with
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["latency", "interval", "levels"])]
+    plan: Option<PathBuf>,
+    /// Reach this latency with as fast a clock as it leaves: with as few levels of logic between registers as it allows
+    #[arg(long, value_name = "CYCLES", value_parser = RangedU64ValueParser::<u64>::new().range(1..))]
+    latency: Option<u64>,
+    /// Reach this interval: compute the elements of a pair table side by side wherever that is needed
+    #[arg(long, value_name = "CYCLES", value_parser = RangedU64ValueParser::<u64>::new().range(1..))]
+    interval: Option<u64>,
+    /// Levels of logic between two registers, at most: the fewer, the faster the clock and the more cycles
+    #[arg(long, value_name = "N", conflicts_with = "latency", default_value_t = pipeline::DEFAULT_LEVELS,
+          value_parser = RangedU64ValueParser::<u32>::new().range(1..=u64::from(MOST_LEVELS)))]
+    levels: u32,
+}
+
+impl PlanArgs {
+    /// Whether any of them was given.
+    pub(crate) fn asked(&self) -> bool {
+        self.plan.is_some()
+            || self.latency.is_some()
+            || self.interval.is_some()
+            || self.levels != pipeline::DEFAULT_LEVELS
+    }
+
+    /// The layout of a design that they ask for.
+    pub(crate) fn directives(&self, design: &Design) -> Result<Directives, Failure> {
+        if let Some(path) = &self.plan {
+            return read(path, design);
+        }
+        let shapes = self.shapes(design)?;
+        let Some(wanted) = self.latency else {
+            return Ok(Directives::within(design, &shapes, self.levels));
+        };
+        let latency = |levels: u32| {
+            let directives = Directives::within(design, &shapes, levels);
+            (Plan::new(design, &directives).latency, directives)
+        };
+        // More levels never cost a cycle.
+        let (mut few, mut many) = (1, MOST_LEVELS);
+        let (least, mut found) = latency(many);
+        if least > wanted {
+            return Err(Failure::Options {
+                option: "--latency",
+                problem: format!(
+                    "{wanted} cycles cannot be had, {least} are the fewest for this model; ask for at least those"
+                ),
+            });
+        }
+        while few < many {
+            let middle = few.midpoint(many);
+            let (cycles, directives) = latency(middle);
+            if cycles <= wanted {
+                (many, found) = (middle, directives);
+            } else {
+                few = middle + 1;
+            }
+        }
+        Ok(found)
+    }
+
+    fn shapes(&self, design: &Design) -> Result<Vec<Elements>, Failure> {
+        let shapes = Directives::shapes(design);
+        let Some(wanted) = self.interval else {
+            return Ok(shapes);
+        };
+        let parallel = vec![Elements::Parallel; design.nodes.len()];
+        let interval = |shapes: &[Elements]| {
+            Plan::new(design, &Directives::within(design, shapes, self.levels)).interval
+        };
+        if interval(&shapes) <= wanted {
+            return Ok(shapes);
+        }
+        let least = interval(&parallel);
+        if least > wanted {
+            return Err(Failure::Options {
+                option: "--interval",
+                problem: format!(
+                    "{wanted} cycles cannot be had, {least} are the fewest for this model; ask for at least those"
+                ),
+            });
+        }
+        Ok(parallel)
+    }
+}
+
+/// The layout that a plan file says.
+pub(crate) fn read(path: &Path, design: &Design) -> Result<Directives, Failure> {
+    let plan = std::fs::read_to_string(path).map_err(|reason| Failure::Read { path: path.into(), reason })?;
+    text::parse(&plan, design, &Directives::automatic(design))
+        .map_err(|reason| Failure::Plan { path: path.into(), reason })
+}

@@ -1,0 +1,438 @@
+//! The steps of each node, and where registers cut them.
+//!
+//! A node is a chain of steps: the levels of a tree, a bank and the adders behind it, the steps of a layer
+//! normalisation. Behind each step there is a register or there is not: a cut. A memory's own register is always there. What
+//! lies between two cuts shares a cycle, across nodes too, and how much fits into one is a matter of the clock. Logic is
+//! measured in levels: the time of a two-input multiplexer or of a carry-save adder. A target says how long that takes.
+
+use serde::Serialize;
+use tablewright_design::{
+    Design, IntEncoder, IntEncoderKind, IntTable, Node, NodeId, NormUnit, Op, SoftmaxUnit,
+};
+
+/// Levels between two registers where nobody says otherwise.
+pub const DEFAULT_LEVELS: u32 = 20;
+/// Bits of a word up to which the elements of a pair table are parallel where nobody says otherwise.
+pub const WIDEST_BANK: u64 = 2048;
+/// Levels between a clock edge and what a memory read in front of that edge shows behind it.
+const MEMORY_OUT: u32 = 4;
+/// Levels of a tree that may share a cycle: n of them take 2^n − 1 comparators.
+const TREE_LEVELS_AT_ONCE: usize = 4;
+/// Levels from the registers of a source, a ring of rows with a multiplexer, to its row.
+const SOURCE_OUT: u32 = 3;
+/// Levels in front of the registers of what takes rows in: a decoder of the row's number.
+const STORE: u32 = 2;
+
+/// One step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Step {
+    /// Levels of logic.
+    pub levels: u32,
+    /// There is a register behind it in every plan.
+    pub fixed: bool,
+    /// Levels from that register to what the next step sees.
+    pub out: u32,
+}
+
+impl Step {
+    fn logic(levels: u32) -> Self {
+        Self { levels, fixed: false, out: 0 }
+    }
+
+    fn memory(words: usize) -> Self {
+        Self { levels: select(words) / 2, fixed: true, out: MEMORY_OUT }
+    }
+}
+
+/// How the elements of a row are laid out for a pair table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Elements {
+    /// One after the other: a bank has one word for each pair of codes.
+    Serial,
+    /// All elements of a head at once: a bank has one word for each left code, with the entries of all right codes, and
+    /// every element has a multiplexer.
+    Parallel,
+}
+
+/// How one node is laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Directive {
+    /// Bit s: there is a register behind step s.
+    pub cuts: u32,
+    /// Of a pair table; the elements of all other rows are parallel.
+    pub elements: Elements,
+}
+
+/// How every node of a design is laid out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Directives(pub Vec<Directive>);
+
+impl Directives {
+    /// Pair tables parallel where their banks are no wider than [`WIDEST_BANK`].
+    pub fn shapes(design: &Design) -> Vec<Elements> {
+        let of = |node: &Node| match &node.op {
+            Op::Scores { table, .. } | Op::Mix { table, .. } if bank_width(table) > WIDEST_BANK => {
+                Elements::Serial
+            }
+            _ => Elements::Parallel,
+        };
+        design.nodes.iter().map(of).collect()
+    }
+
+    /// A register behind every step: the fastest clock.
+    pub fn everywhere(design: &Design, shapes: &[Elements]) -> Self {
+        let of = |(node, &elements): (&Node, &Elements)| Directive {
+            cuts: mask(steps(node, elements).len()),
+            elements,
+        };
+        Self(design.nodes.iter().zip(shapes).map(of).collect())
+    }
+
+    /// As few registers as leave at most `budget` levels between two of them, where that can be had: a step that alone has
+    /// more levels gets a cycle of its own.
+    pub fn within(design: &Design, shapes: &[Elements], budget: u32) -> Self {
+        // Whose output must come from a register, found one after the other.
+        let mut registered = vec![false; design.nodes.len()];
+        loop {
+            match chain(design, shapes, budget, &registered) {
+                Ok(cuts) => return cuts,
+                Err(NodeId(node)) => registered[node] = true,
+            }
+        }
+    }
+
+    /// What is done where nobody says otherwise.
+    pub fn automatic(design: &Design) -> Self {
+        Self::within(design, &Self::shapes(design), DEFAULT_LEVELS)
+    }
+
+    /// Of one node.
+    pub fn of(&self, node: NodeId) -> Directive {
+        self.0[node.0]
+    }
+}
+
+/// Bits of a word of a pair table's bank when its elements are parallel.
+fn bank_width(table: &IntTable) -> u64 {
+    u64::from(table.bits) << (table.rows.ilog2() / 2)
+}
+
+/// A mask of `steps` ones.
+fn mask(steps: usize) -> u32 {
+    (1_u64 << steps).wrapping_sub(1) as u32
+}
+
+/// The steps between a node's input and its output. What keeps rows or counts cycles has none: its registers are its own.
+pub fn steps(node: &Node, elements: Elements) -> Vec<Step> {
+    let width = node.value.format.width;
+    match &node.op {
+        Op::Scores { table, .. } | Op::Mix { table, .. } if elements == Elements::Parallel => {
+            let codes = 1 << (table.rows.ilog2() / 2);
+            let mut steps = lookup(table, width);
+            steps[0] = Step::memory(codes);
+            steps.insert(1, Step::logic(select(codes) + 1));
+            steps
+        }
+        Op::Encode { encoder, .. } => match &encoder.kind {
+            IntEncoderKind::Tree { .. } => vec![Step::logic(0); encoder.code_bits as usize],
+            IntEncoderKind::Nearest { .. } => Vec::new(),
+        },
+        Op::Lookup { table } | Op::Scores { table, .. } | Op::Mix { table, .. } => lookup(table, width),
+        Op::ConstantScores { tables } => tables.first().map_or_else(Vec::new, |table| lookup(table, width)),
+        Op::Position { .. } | Op::Residual { .. } => vec![Step::logic(add(width))],
+        Op::Requantise { step } => {
+            vec![Step::logic(if step.shift > 0 { add(width + step.shift) + 2 } else { 0 })]
+        }
+        Op::Relu => vec![Step::logic(1)],
+        Op::Threshold { .. } => vec![Step::logic(compare(width + 12))],
+        Op::Gelu { unit } => {
+            vec![Step { levels: 4 + add(width), ..Step::memory(unit.bump.len()) }, Step::logic(add(width))]
+        }
+        Op::Norm { unit, .. } => norm(unit),
+        Op::Softmax { unit } => softmax(unit, node.value.lanes),
+        Op::Window { .. } | Op::Transpose { .. } | Op::History | Op::Select { .. } | Op::SumRows => {
+            Vec::new()
+        }
+    }
+}
+
+fn lookup(table: &IntTable, width: u32) -> Vec<Step> {
+    let operands = table.subspaces + usize::from(table.bias.is_some());
+    let adders = operands.next_power_of_two().ilog2() as usize;
+    let mut steps = vec![Step::logic(add(width)); adders + 1];
+    steps[0] = Step::memory(table.rows);
+    steps
+}
+
+fn norm(unit: &NormUnit) -> Vec<Step> {
+    let (centred, variance) = (unit.centred_width, unit.variance_width);
+    let width = centred.saturating_sub(1 + unit.lanes.next_power_of_two().ilog2());
+    vec![
+        Step::logic(multiply(width, width)),
+        Step::logic(sum(unit.lanes, centred)),
+        Step::logic(multiply(centred, centred) + 1),
+        Step::logic(scale(unit.lanes) + add(variance)),
+        Step::logic(2 * select(variance as usize)),
+        Step::memory(unit.rsqrt.len()),
+        Step::logic(multiply(unit.rsqrt_width, centred)),
+        Step::logic(add(centred + unit.rsqrt_width) + select(variance as usize / 2)),
+    ]
+}
+
+fn softmax(unit: &SoftmaxUnit, lanes: usize) -> Vec<Step> {
+    let whole = unit.exponent_width - SoftmaxUnit::FRACTION_BITS;
+    let power = SoftmaxUnit::MANTISSA_BITS + SoftmaxUnit::GUARD_BITS;
+    let rounds = select(lanes);
+    vec![
+        Step::logic(if unit.align > 0 { add(unit.exponent_width) } else { 0 }),
+        Step { levels: rounds * (compare(whole) + 1), ..Step::memory(unit.pow2.len()) },
+        Step::logic(add(whole) + select(power as usize)),
+        Step::logic(sum(lanes, unit.sum_width)),
+        Step::logic(2 * select(unit.sum_width as usize)),
+        Step::memory(unit.recip.len()),
+        Step::logic(multiply(unit.recip_width, power)),
+        Step::logic(add(unit.sum_width + unit.recip_width) + select(unit.sum_width as usize)),
+    ]
+}
+
+/// Levels of the longest way between two registers.
+pub fn depth(design: &Design, directives: &Directives) -> u32 {
+    let mut out = Vec::with_capacity(design.nodes.len());
+    let mut longest = 0;
+    for (id, node) in design.iter() {
+        let way = way(node, directives.of(id), &out);
+        longest = longest.max(way.longest);
+        out.push(way.out);
+    }
+    longest
+}
+
+/// How far it is through a node.
+struct Way {
+    /// Levels of the longest way that ends in it, or at its output.
+    longest: u32,
+    /// Levels from the last register to its output.
+    out: u32,
+}
+
+fn way(node: &Node, Directive { cuts, elements }: Directive, before: &[u32]) -> Way {
+    let mut reached = begins_at(node, elements, before);
+    let kept = stored(node, elements).iter().map(|&i| before[node.inputs[i].0] + STORE);
+    let (mut from, mut longest) = (0, kept.max().unwrap_or(0).max(reached));
+    let steps = steps(node, elements);
+    for (s, step) in steps.iter().enumerate() {
+        longest = longest.max(reached + levels(node, &steps, from, s));
+        if cuts >> s & 1 == 1 {
+            (reached, from) = (step.out, s + 1);
+        }
+    }
+    if from < steps.len() {
+        reached += levels(node, &steps, from, steps.len() - 1);
+    }
+    match &node.op {
+        // They keep what comes in, and what goes out comes from there.
+        Op::Window { .. } | Op::Transpose { .. } | Op::History => Way { longest, out: SOURCE_OUT },
+        Op::SumRows => Way { longest: reached + add(node.value.format.width), out: 0 },
+        Op::Scores { .. } if elements == Elements::Parallel => {
+            Way { longest: longest.max(reached), out: reached }
+        }
+        Op::Scores { .. } | Op::Mix { .. } => Way { longest: longest.max(reached + STORE), out: 0 },
+        Op::Encode {
+            encoder: IntEncoder { kind: IntEncoderKind::Nearest { width, distance_width, .. }, .. },
+            ..
+        } => {
+            let features = 1 << (distance_width - width).min(8);
+            let own =
+                multiply(*width, *width).max(sum(features, *distance_width)).max(compare(*distance_width));
+            Way { longest: own.max(longest), out: 0 }
+        }
+        _ => Way { longest: longest.max(reached), out: reached },
+    }
+}
+
+/// Operands that a node keeps in registers or a memory of its own before it looks at them.
+fn stored(node: &Node, elements: Elements) -> &'static [usize] {
+    match &node.op {
+        Op::Scores { .. } | Op::Mix { .. } if elements == Elements::Parallel => &[1],
+        Op::Scores { .. } | Op::Mix { .. } => &[0, 1],
+        Op::Transpose { .. } | Op::History | Op::Residual { .. } => &[0],
+        Op::Encode { encoder, .. } if matches!(encoder.kind, IntEncoderKind::Nearest { .. }) => &[0],
+        _ => &[],
+    }
+}
+
+/// Levels that are behind a node's input already when its first step begins.
+fn begins_at(node: &Node, elements: Elements, out: &[u32]) -> u32 {
+    let of = |i: usize| node.inputs.get(i).map_or(0, |x| out[x.0]);
+    match &node.op {
+        // The element to look up comes from a register of the sequencer; the row, perhaps from where it waits.
+        Op::Scores { .. } | Op::Mix { .. } if elements == Elements::Serial => 0,
+        Op::Scores { .. } | Op::Mix { .. } => of(0).max(SOURCE_OUT),
+        // The row that came early is read from where it waits.
+        Op::Residual { .. } => of(1).max(SOURCE_OUT),
+        _ => of(0),
+    }
+}
+
+/// Registers so that no way exceeds the budget, outputs in `registered` always; or the node whose output must be registered
+/// as well.
+fn chain(
+    design: &Design,
+    shapes: &[Elements],
+    budget: u32,
+    registered: &[bool],
+) -> Result<Directives, NodeId> {
+    let mut directives = Directives(Vec::with_capacity(design.nodes.len()));
+    let mut out = Vec::with_capacity(design.nodes.len());
+    for (id, node) in design.iter() {
+        let elements = shapes[id.0];
+        let mut own = 0;
+        let steps = steps(node, elements);
+        let mut reached = begins_at(node, elements, &out);
+        let mut from = 0;
+        for &i in stored(node, elements) {
+            if out[node.inputs[i].0] + STORE > budget {
+                demand(design, node.inputs[i], registered)?;
+            }
+        }
+        if node.op == Op::SumRows && reached + add(node.value.format.width) > budget {
+            demand(design, node.inputs[0], registered)?;
+        }
+        for (s, step) in steps.iter().enumerate() {
+            let crowded = is_tree(node) && s - from == TREE_LEVELS_AT_ONCE;
+            let too_far = crowded || reached + levels(node, &steps, from, s) > budget;
+            if too_far && s > from {
+                own |= 1 << (s - 1);
+                (reached, from) = (steps[s - 1].out, s);
+            } else if too_far && s == 0 && reached > 0 {
+                demand(design, node.inputs[flow(node)], registered)?;
+            }
+            if step.fixed {
+                own |= 1 << s;
+                (reached, from) = (step.out, s + 1);
+            }
+        }
+        if registered[id.0] {
+            own |= 1 << (steps.len() - 1);
+        }
+        let directive = Directive { cuts: own, elements };
+        out.push(way(node, directive, &out).out);
+        directives.0.push(directive);
+    }
+    Ok(directives)
+}
+
+/// The operand whose rows go through a node's steps.
+fn flow(node: &Node) -> usize {
+    usize::from(matches!(node.op, Op::Residual { .. }))
+}
+
+/// Asks for a register at a node's output, where there can be another one.
+fn demand(design: &Design, id: NodeId, registered: &[bool]) -> Result<(), NodeId> {
+    let node = design.node(id);
+    match &node.op {
+        Op::Select { .. } => demand(design, node.inputs[0], registered),
+        _ if steps(node, Elements::Parallel).is_empty() || registered[id.0] => Ok(()),
+        _ => Err(id),
+    }
+}
+
+fn is_tree(node: &Node) -> bool {
+    matches!(&node.op, Op::Encode { encoder: IntEncoder { kind: IntEncoderKind::Tree { .. }, .. }, .. })
+}
+
+/// Levels of steps `from..=to` of a node when no register is between them.
+fn levels(node: &Node, steps: &[Step], from: usize, to: usize) -> u32 {
+    match &node.op {
+        Op::Encode { encoder: IntEncoder { kind: IntEncoderKind::Tree { width, .. }, .. }, .. } => {
+            // The thresholds that can still be reached, the comparisons side by side, then the choice among them.
+            (from as u32).div_ceil(2) + compare(*width) + (to - from) as u32
+        }
+        _ => steps[from..=to].iter().map(|step| step.levels).sum(),
+    }
+}
+
+/// Levels that choose one of `n`.
+fn select(n: usize) -> u32 {
+    n.next_power_of_two().ilog2()
+}
+
+fn add(width: u32) -> u32 {
+    2 + select(width as usize)
+}
+
+fn compare(width: u32) -> u32 {
+    1 + select(width as usize)
+}
+
+/// `n` numbers: carry-save adders, each of which makes two of three, then one addition.
+fn sum(n: usize, width: u32) -> u32 {
+    (17 * select(n)).div_ceil(10) + add(width)
+}
+
+fn multiply(a: u32, b: u32) -> u32 {
+    1 + sum(a.min(b) as usize, a + b)
+}
+
+/// By a constant.
+fn scale(factor: usize) -> u32 {
+    if factor.is_power_of_two() { 0 } else { sum(factor.count_ones() as usize, 2 * select(factor)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schedule::Plan;
+    use tablewright_design::{lower, passes};
+    use tablewright_model::testing::{dart, dart_s, dart_s_spec, dart_spec, random_model};
+
+    fn designs() -> [Design; 2] {
+        [(dart(), dart_spec()), (dart_s(), dart_s_spec())]
+            .map(|(network, spec)| passes::for_hardware(&lower(&random_model(&network, spec, 1))))
+    }
+
+    /// The published cycles let all tokens look up in parallel; here each table has one port.
+    #[test]
+    fn as_few_cycles_as_published_at_one_port_a_table() {
+        let [dart, dart_s] = designs().map(|design| Plan::automatic(&design).latency);
+        assert!(dart <= 97 && dart_s <= 57, "{dart} and {dart_s}");
+    }
+
+    #[test]
+    fn a_budget_is_kept_where_no_step_alone_exceeds_it() {
+        for design in designs() {
+            let shapes = Directives::shapes(&design);
+            let least = depth(&design, &Directives::everywhere(&design, &shapes));
+            let mut before = u64::MAX;
+            for budget in 1..60 {
+                let directives = Directives::within(&design, &shapes, budget);
+                let plan = Plan::new(&design, &directives);
+                assert!(plan.depth <= budget.max(least), "{} levels for {budget}", plan.depth);
+                assert!(plan.latency <= before, "{budget} levels cost cycles");
+                before = plan.latency;
+                for (id, node) in design.iter() {
+                    let Directive { cuts, elements } = directives.of(id);
+                    let steps = steps(node, elements);
+                    assert!(steps.iter().enumerate().all(|(s, step)| !step.fixed || cuts >> s & 1 == 1));
+                    assert_eq!(u64::from(cuts) >> steps.len(), 0, "{}", node.name);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_tree_has_at_most_four_levels_in_a_cycle() {
+        for design in designs() {
+            let directives = Directives::within(&design, &Directives::shapes(&design), u32::MAX);
+            for (id, node) in design.iter().filter(|(_, node)| is_tree(node)) {
+                let mut open = 0;
+                for level in 0..node.value.format.width {
+                    open += 1;
+                    assert!(open <= TREE_LEVELS_AT_ONCE, "{}", node.name);
+                    open *= usize::from(directives.of(id).cuts >> level & 1 == 0);
+                }
+            }
+        }
+    }
+}

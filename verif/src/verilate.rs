@@ -1,0 +1,82 @@
+//! A harness in C++ and a top module, made into a program by Verilator.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use sha2::{Digest, Sha256};
+use tablewright_emit::{BuildDir, hex};
+
+use crate::Error;
+use crate::tool::{run, verilog_in};
+
+/// What to compile: a module of `tb/` and the C++ that drives it.
+pub(crate) struct Harness<'a> {
+    /// The module; its file is `tb/MODULE.v`.
+    pub(crate) top: &'a str,
+    /// File of `tb/`.
+    pub(crate) source: &'a str,
+    /// Folder of `sim/` to compile in.
+    pub(crate) folder: &'a str,
+}
+
+/// Compiles a harness, once for each content of the build's sources; the program's path.
+pub(crate) fn compile(build: &BuildDir, harness: &Harness<'_>, waves: bool) -> Result<PathBuf, Error> {
+    let top = harness.top;
+    let (rtl, tb) = (build.rtl(), build.tb());
+    let folder = build.sim().join(format!("{}{}", harness.folder, if waves { "-waves" } else { "" }));
+    let program = std::path::absolute(folder.join(format!("V{top}")))
+        .map_err(|source| Error::Io { path: folder.display().to_string(), source })?;
+    let stamp = folder.join("sources.sha256");
+    let own = [tb.join(format!("{top}.v")), tb.join(harness.source)];
+    let sources = sources_hash(&rtl, &own)?;
+    if program.is_file() && std::fs::read_to_string(&stamp).is_ok_and(|s| s == sources) {
+        return Ok(program);
+    }
+    std::fs::create_dir_all(&folder)
+        .map_err(|source| Error::Io { path: folder.display().to_string(), source })?;
+    let absolute = |path: &Path| {
+        std::path::absolute(path).map_err(|source| Error::Io { path: path.display().to_string(), source })
+    };
+    let mut verilator = Command::new("verilator");
+    verilator
+        .args([
+            "--cc",
+            "--exe",
+            "--build",
+            "-j",
+            "2",
+            "-Wall",
+            "--language",
+            "1364-2005",
+            "--top-module",
+            top,
+        ])
+        .args(["-O3", "--x-assign", "fast", "--x-initial", "fast", "--output-split", "20000"])
+        .args(["-CFLAGS", "-O2 -std=c++17", "-y", "."])
+        .arg("--Mdir")
+        .arg(absolute(&folder)?);
+    if waves {
+        verilator.arg("--trace-fst");
+    }
+    for source in &own {
+        verilator.arg(absolute(source)?);
+    }
+    run("verilator", verilator.current_dir(&rtl))?;
+    std::fs::write(&stamp, sources)
+        .map_err(|source| Error::Io { path: stamp.display().to_string(), source })?;
+    Ok(program)
+}
+
+/// Of all Verilog in `rtl/` and of the harness.
+fn sources_hash(rtl: &Path, own: &[PathBuf]) -> Result<String, Error> {
+    let mut hash = Sha256::new();
+    let files = verilog_in(rtl)?.into_iter().map(|file| rtl.join(file));
+    for path in files.chain(own.iter().cloned()) {
+        let bytes =
+            std::fs::read(&path).map_err(|source| Error::Io { path: path.display().to_string(), source })?;
+        hash.update((bytes.len() as u64).to_le_bytes());
+        hash.update(bytes);
+    }
+    let digest: Vec<i64> = hash.finalize().iter().rev().map(|&b| i64::from(b)).collect();
+    Ok(hex(&digest, 8))
+}
