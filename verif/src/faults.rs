@@ -68,7 +68,8 @@ pub fn flip_tables(
     for node in 0..design.nodes.len() {
         // Tables side by side have one shape.
         let tables = design.nodes[node].op.tables();
-        let Some((subspaces, words, bits)) = tables.first().map(|t| (t.subspaces, t.rows * t.outputs, t.bits))
+        let Some((subspaces, words, bits)) =
+            tables.first().map(|t| (t.subspaces, t.rows * t.outputs, t.bits))
         else {
             continue;
         };

@@ -22,7 +22,6 @@ use crate::tool::run_for;
 use crate::{Error, vectors};
 
 pub use netlist::Mutant;
-pub(crate) use netlist::testbench;
 
 /// How much to plant.
 #[derive(Debug, Clone)]

@@ -295,20 +295,33 @@ fn netlist(
     let check = Check::new(
         Group::Differential,
         "golden = netlist",
-        &format!("Yosys to {gates}, then the shipped testbench under Verilator"),
-        "bitmaps of the shipped vectors, two-valued, no delays; constant memories (tw_rom) stay as their Verilog, writable \
+        &format!("Yosys to {gates}, then the shipped testbench under Icarus"),
+        "bitmaps of the shipped vectors, four-valued, no delays; constant memories (tw_rom) stay as their Verilog, writable \
          ones are flip-flops; mapped without optimising for area or speed",
     );
     if effort.gates.is_zero() {
         return Ok(check.skipped("level quick does not synthesise".to_owned()));
     }
+    let limited = |check: Check| {
+        let mut check =
+            check.skipped(format!("no end within {} s of processor time", effort.gates.as_secs()));
+        check.outcome = Outcome::Undecided;
+        check
+    };
     Ok(match gates::simulate(build, names, wanted.liberty.as_deref(), folder, effort.gates)? {
-        None => {
-            let mut check = check.skipped(format!("not done within {} s", effort.gates.as_secs()));
-            check.outcome = Outcome::Undecided;
-            check
+        None => limited(check),
+        Some(mapped) => {
+            let check = check.covering("cells", mapped.cells);
+            match mapped.verdict {
+                Some(verdict) => check.judged(verdict.err()),
+                None if mapped.cells > gates::MOST_CELLS => check.skipped(format!(
+                    "{} cells are more than the {} up to which a netlist is simulated; it was synthesised only",
+                    mapped.cells,
+                    gates::MOST_CELLS
+                )),
+                None => limited(check),
+            }
         }
-        Some(mapped) => check.covering("cells", mapped.cells).judged(mapped.verdict.err()),
     })
 }
 

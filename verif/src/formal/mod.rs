@@ -432,10 +432,8 @@ impl Subject<'_> {
         let mut check = match said {
             Ok(Some(_)) => check.judged(None),
             Ok(None) => {
-                let mut check = check.skipped(format!(
-                    "no decision within {} s of processor time",
-                    prover.limit.as_secs()
-                ));
+                let mut check = check
+                    .skipped(format!("no decision within {} s of processor time", prover.limit.as_secs()));
                 check.outcome = Outcome::Undecided;
                 check
             }

@@ -92,9 +92,9 @@ impl Pair<'_> {
             self.counts(&mut p, "head", "in_valid");
         }
         // The head of the codes whose entries the banks show.
-        let head = if heads > 1 { p.delayed("head_then", self.head_bits(), "head", 1) } else { String::new() };
-        let sums: Vec<(usize, String, String)> =
-            slots.map(|s| self.element(&mut p, s, &head)).collect();
+        let head =
+            if heads > 1 { p.delayed("head_then", self.head_bits(), "head", 1) } else { String::new() };
+        let sums: Vec<(usize, String, String)> = slots.map(|s| self.element(&mut p, s, &head)).collect();
         if self.collect {
             self.collected(&mut p, &sum_valid, &sums);
         } else {
@@ -158,7 +158,8 @@ impl Pair<'_> {
     /// A counter of heads goes on with each row, and begins again after the last and in reset.
     fn counts(&self, p: &mut Pipeline, counter: &str, row: &str) {
         let (bits, heads) = (self.head_bits(), self.places.len());
-        let next = format!("(!rst_n ? 0 : !{row} ? {counter} : {counter} == {} ? 0 : {counter} + 1)", heads - 1);
+        let next =
+            format!("(!rst_n ? 0 : !{row} ? {counter} : {counter} == {} ? 0 : {counter} + 1)", heads - 1);
         p.wire(&format!("{counter}_next"), bits, Some(&next));
         let next = p.delayed(&format!("{counter}_should"), bits, &format!("{counter}_next"), 1);
         let legal = p.delayed(&format!("{counter}_legal"), 1, &format!("(!rst_n || {counter} < {heads})"), 1);

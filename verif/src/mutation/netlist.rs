@@ -61,18 +61,9 @@ impl Mutant {
     }
 }
 
-/// From the Verilog to what is mutated: the predictor a part of the core, every other module by itself. Proofs of
-/// equivalence begin in the same way, so that cells have the same names.
+/// From the Verilog to what is mutated. Proofs of equivalence begin in the same way, so that cells have the same names.
 pub(super) fn read(core: &str) -> String {
-    format!(
-        "read_verilog tw_*.v; hierarchy -check -top {core}; proc; flatten {core}/u_predictor; hierarchy -check -top {core}; \
-         opt_clean"
-    )
-}
-
-/// Where a value is in that core.
-fn place(value: &str, last: bool) -> String {
-    if last { value.to_owned() } else { format!("u_predictor.{value}") }
+    format!("read_verilog tw_*.v; hierarchy -check -top {core}; proc; opt_clean")
 }
 
 /// Chooses mutants and writes the netlist that has them all, and the core around it.
@@ -104,12 +95,6 @@ pub(super) fn plant(
 
     let width = bits_for(mutants.len());
     let mut apply = read(&core).replace("; ", "\n");
-    // Every value of the core becomes a port, before anything is changed.
-    let values = boundaries(design);
-    for (i, b) in values.iter().enumerate() {
-        let place = place(&b.name, i + 1 == values.len());
-        let _ = write!(apply, "\nexpose {core}/w:{place}_valid {core}/w:{place}_data");
-    }
     for (index, mutant) in mutants.iter().enumerate() {
         let command = mutant.command.trim_start_matches("mutate ");
         let _ = write!(apply, "\nmutate -ctrl mutant {width} {} {command}", index + 1);
@@ -128,21 +113,20 @@ fn bits_for(mutants: usize) -> u32 {
     (mutants + 1).next_power_of_two().ilog2().max(1)
 }
 
-/// A core of the right name with the mutated one in it; its values have the names that the probe reads.
+/// A core of the right name with the mutated one in it; its values stand where the probe reads them.
 fn around_text(design: &Design, core: &str, width: u32) -> String {
     let (in_width, out_width) = stream_widths(design);
-    let (mut inner, mut wires, mut ports, mut down) =
-        (String::new(), String::new(), String::new(), String::new());
+    let (mut own, mut inner, mut down) = (String::new(), String::new(), String::new());
     let values = boundaries(design);
     for (i, b) in values.iter().enumerate() {
-        let last = i + 1 == values.len();
         let (name, high) = (&b.name, b.width - 1);
-        let _ = writeln!(wires, "  wire {name}_valid;\n  wire [{high}:0] {name}_data;");
-        let place = place(name, last);
-        let _ = write!(ports, ",\n    .\\{place}_valid ({name}_valid), .\\{place}_data ({name}_data)");
-        if !last {
+        if i + 1 == values.len() {
+            let _ = writeln!(own, "  wire {name}_valid = u_mutated.{name}_valid;");
+            let _ = writeln!(own, "  wire [{high}:0] {name}_data = u_mutated.{name}_data;");
+        } else {
             let _ = write!(inner, ", input wire {name}_valid, input wire [{high}:0] {name}_data");
-            let _ = write!(down, ", .{name}_valid({name}_valid), .{name}_data({name}_data)");
+            let _ = write!(down, ",\n    .{name}_valid(u_mutated.u_predictor.{name}_valid)");
+            let _ = write!(down, ", .{name}_data(u_mutated.u_predictor.{name}_data)");
         }
     }
     format!(
@@ -153,10 +137,10 @@ module {core} (input wire clk, input wire rst_n, input wire s_axis_tvalid, outpu
   output wire [{}:0] m_axis_tdata);
   reg [{}:0] mutant[0:0];
   initial $readmemh(\"{CHOICE}\", mutant);
-{wires}  {MUTATED} u_mutated (.clk(clk), .rst_n(rst_n), .mutant(mutant[0]), .s_axis_tvalid(s_axis_tvalid),
+  {MUTATED} u_mutated (.clk(clk), .rst_n(rst_n), .mutant(mutant[0]), .s_axis_tvalid(s_axis_tvalid),
     .s_axis_tready(s_axis_tready), .s_axis_tdata(s_axis_tdata), .m_axis_tvalid(m_axis_tvalid),
-    .m_axis_tready(m_axis_tready), .m_axis_tdata(m_axis_tdata){ports});
-  tw_mutated_values u_predictor (.clk(clk){down});
+    .m_axis_tready(m_axis_tready), .m_axis_tdata(m_axis_tdata));
+{own}  tw_mutated_values u_predictor (.clk(clk){down});
 endmodule
 ",
         in_width - 1,

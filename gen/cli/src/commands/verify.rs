@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use clap::builder::RangedU64ValueParser;
 use serde::Serialize;
 use tablewright_design::{lower, passes};
-use tablewright_trace::{Dataset, DatasetOptions, Rows};
+use tablewright_trace::{Dataset, DatasetOptions, Rows, Trace};
 use tablewright_verif::certificate::Certificate;
 use tablewright_verif::faults::Labelled;
 use tablewright_verif::{Check, Group, Level, Outcome as Found, Verify, verify};
@@ -25,15 +25,15 @@ const SHOWN: usize = 8;
 /// Check a build by every means at hand, and write a certificate of what was checked
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Levels:\n  \
-    quick    golden model = Verilator = Icarus, proofs within 30 s each; no netlist, no mutants\n  \
-    full     a gate-level netlist as well, proofs within 2 minutes, 50 mutants\n  \
-    signoff  ten times the vectors, 500 mutants, proofs within half an hour; an undecided one fails\n\n\
+    quick    golden model = Verilator = Icarus, proofs of 30 s each; no netlist, no mutants\n  \
+    full     a gate-level netlist as well, proofs of 2 minutes, 50 mutants\n  \
+    signoff  ten times the vectors, 500 mutants, proofs of half an hour; an undecided one fails\n\n\
     Examples:\n  \
     tablewright verify shor.build\n  \
     tablewright verify shor.build --level full --trace app.champsimtrace.xz\n  \
     tablewright verify shor.build --level signoff --liberty cells.lib -o shor.certificate.json\n\n\
     The certificate is the same for the same build, options and tools, apart from its section `seconds` and from\n\
-    proofs that end just within their limit. A failed check ends with status 1.")]
+    proofs that end just within their limit of processor time. A failed check ends with status 1.")]
 pub(crate) struct Args {
     /// What `tablewright build` wrote
     pub(crate) build_dir: PathBuf,
@@ -84,8 +84,9 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
     let (traced, labelled) = match &args.trace {
         None => (Vec::new(), None),
         Some(path) => {
-            let traced = subject::inputs(path, &built.model, &built.design, TRACE_WINDOWS, ui)?;
-            (traced, Some(labelled(path, &built, ui)?))
+            let trace = subject::trace(path, ui)?;
+            let traced = subject::inputs(&trace, &built.model, &built.design, TRACE_WINDOWS)?;
+            (traced, Some(labelled(&trace, &built)?))
         }
     };
     let wanted = Verify {
@@ -154,10 +155,9 @@ fn check_liberty(path: &Path) -> Result<(), Failure> {
 }
 
 /// Labelled windows of a trace.
-fn labelled(path: &Path, built: &Built, ui: &Ui) -> Result<Labelled, Failure> {
-    let trace = subject::trace(path, ui)?;
+fn labelled(trace: &Trace, built: &Built) -> Result<Labelled, Failure> {
     let options = DatasetOptions { rows: Rows::Labelled, max_rows: Some(TRACE_WINDOWS) };
-    let dataset = Dataset::from_trace_with(&trace, &built.model.network, &built.model.input, &options)?;
+    let dataset = Dataset::from_trace_with(trace, &built.model.network, &built.model.input, &options)?;
     Ok(Labelled {
         windows: dataset.windows.outer_iter().map(|w| w.iter().copied().collect()).collect(),
         labels: dataset.labels.outer_iter().map(|l| l.to_vec()).collect(),
