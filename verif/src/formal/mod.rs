@@ -86,7 +86,7 @@ pub fn prove(
     let prover = Prover { folder, rtl, limit };
     let mut checks = Vec::new();
     let mut unproved = BTreeSet::new();
-    let mut tasks = subject.streams()?;
+    let mut tasks = vec![subject.streams()];
     for (id, node) in design.iter() {
         let task = subject.node(id, node)?;
         if task.is_none() {
@@ -201,7 +201,7 @@ impl Subject<'_> {
             return Ok(broken(check, &problem));
         }
         let sum_width = node.value.format.width;
-        let of = Tables { module: &module, tables, sum_width, latency, banks: &banks };
+        let of = Tables { module: &module, side_by_side: tables, sum_width, latency, banks: &banks };
         Ok(Task {
             check,
             prepare: opened(&module, &self.files(&module)?, &["tw_rom"], &[]),
@@ -379,11 +379,11 @@ impl Subject<'_> {
             }
             next += 1;
         }
-        Ok(all.iter().map(|module| format!("{module}.v ")).collect())
+        Ok(each(&all, "", ".v"))
     }
 
     /// The handshakes of both streams.
-    fn streams(&self) -> Result<Vec<Task>, Error> {
+    fn streams(&self) -> Task {
         let check = Check::new(
             Group::Formal,
             "streams",
@@ -399,10 +399,10 @@ impl Subject<'_> {
         };
         let ends = find("in_ready", "s_axis_tready").zip(find("out_valid", "m_axis_tvalid"));
         let Some((window, fifo)) = ends else {
-            return Ok(vec![broken(check, "no single cell drives s_axis_tready and none m_axis_tvalid")]);
+            return broken(check, "no single cell drives s_axis_tready and none m_axis_tvalid");
         };
         let checker = streams::checker(window, fifo, self.plan.queue, self.plan.interval);
-        Ok(vec![match checker {
+        match checker {
             None => broken(check, "admission and queue have not the parameters Interval, Places and Depth"),
             Some(checker) => Task {
                 check,
@@ -410,7 +410,7 @@ impl Subject<'_> {
                 checkers: vec![checker],
                 proof: Proof::Reachability,
             },
-        }])
+        }
     }
 
     /// In the whole core no combinational path leads from `s_axis_tvalid` to `s_axis_tready`.
@@ -460,13 +460,17 @@ fn settled(check: Check) -> Task {
 /// Reads `files` and turns the cells `free` inside `module` into ports: what they are asked and what they answer. The
 /// signals `shown` become ports as well.
 fn opened(module: &str, files: &str, free: &[&str], shown: &[&str]) -> String {
-    let cells: String = free.iter().map(|cell| format!(" t:*{cell}")).collect();
-    let boxes: String = free.iter().map(|cell| format!(" *{cell}")).collect();
-    let shown: String = shown.iter().map(|signal| format!(" expose {module}/w:{signal};")).collect();
+    let (cells, boxes) = (each(free, "t:*", ""), each(free, "*", ""));
+    let shown = each(shown, &format!("expose {module}/w:"), ";");
     format!(
-        "read_verilog {files}; hierarchy -check -top {module}; proc; blackbox{boxes}; flatten; expose -evert{cells};{shown} \
+        "read_verilog {files}; hierarchy -check -top {module}; proc; blackbox {boxes}; flatten; expose -evert {cells}; {shown} \
          opt_clean"
     )
+}
+
+/// Each of these between two texts, with spaces.
+fn each<T: AsRef<str>>(all: &[T], before: &str, after: &str) -> String {
+    all.iter().map(|one| format!("{before}{}{after}", one.as_ref())).collect::<Vec<_>>().join(" ")
 }
 
 /// Parts of so many lanes, for proofs one after the other.

@@ -12,7 +12,7 @@ pub(crate) struct Tables<'a> {
     /// The module.
     pub module: &'a str,
     /// What it adds up.
-    pub tables: &'a [IntTable],
+    pub side_by_side: &'a [IntTable],
     /// Bits of a sum.
     pub sum_width: u32,
     /// Cycles from the codes to the sums.
@@ -27,7 +27,7 @@ pub(crate) struct Tables<'a> {
 ///
 /// Lanes share nothing but addresses, so the checker may look at some of them: `lanes`, of all tables together.
 pub(crate) fn checker(of: Tables<'_>, lanes: Range<usize>) -> String {
-    let Tables { module, tables, sum_width, latency, banks } = of;
+    let Tables { module, side_by_side: tables, sum_width, latency, banks } = of;
     // Tables side by side have one shape.
     let shape = &tables[0];
     let code = u64::from(shape.rows.ilog2());

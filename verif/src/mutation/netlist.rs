@@ -62,8 +62,12 @@ impl Mutant {
 }
 
 /// From the Verilog to what is mutated. Proofs of equivalence begin in the same way, so that cells have the same names.
+/// Registers that are cells of their own become part of the module they are in, so that a proof sees what is behind them.
 pub(super) fn read(core: &str) -> String {
-    format!("read_verilog tw_*.v; hierarchy -check -top {core}; proc; opt_clean")
+    format!(
+        "read_verilog tw_*.v; hierarchy -check -top {core}; proc; flatten t:*tw_cut* t:*tw_valid*; hierarchy -check -top \
+         {core}; opt_clean"
+    )
 }
 
 /// Chooses mutants and writes the netlist that has them all, and the core around it.

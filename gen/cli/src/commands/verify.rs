@@ -60,7 +60,7 @@ pub(crate) struct Args {
 /// A level on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LevelArg {
-    /// Under a minute for a small model.
+    /// A minute of processor time for a small model.
     Quick,
     /// Everything once.
     Full,
