@@ -61,7 +61,6 @@ fn a_good_build_passes() {
     assert_eq!(found.survivors.len() as u64, found.excused + found.unexcused);
     assert!(found.killed >= 3, "{found:#?}");
     assert_eq!(certificate.passed, found.unexcused == 0, "{found:#?}");
-    println!("{found:#?}");
 }
 
 /// Formal checks by themselves: the module is wrong for some input, whether a simulation meets it or not.

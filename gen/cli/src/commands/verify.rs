@@ -40,7 +40,7 @@ pub(crate) struct Args {
     /// How much to check
     #[arg(long, value_enum, default_value_t = LevelArg::Quick)]
     pub(crate) level: LevelArg,
-    /// Where the certificate goes; without it to BUILD_DIR.verify.json
+    /// Where the certificate goes; without it to `BUILD_DIR.verify.json`
     #[arg(short, long, value_name = "FILE.json")]
     pub(crate) output: Option<PathBuf>,
     /// Cell library that the netlist is mapped to; without one, generic gates
