@@ -11,7 +11,7 @@ BUILD   ?= build/demo
 # What the zoo is trained on.
 TRACES  ?= $(wildcard models/traces/*.champsimtrace.xz)
 
-.PHONY: help setup demo test lint bench bench-rtl shapes trainer zoo zoo-report clean
+.PHONY: help setup demo test lint bench bench-rtl shapes signoff trainer zoo zoo-report clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -40,6 +40,11 @@ bench-rtl: setup ## cycles, storage and simulation speed of shipped models, as t
 
 shapes: setup ## long: 200 random shapes, each linted, simulated and compared
 	TABLEWRIGHT_SHAPES=200 $(CARGO) test --release -p tablewright-verif --test shapes -- --nocapture
+
+signoff: setup ## long: every check of a built MODEL, with hundreds of mutants
+	@$(CARGO) build --quiet --release -p tablewright
+	$(TW) build $(MODEL) -o $(BUILD) --trace $(TRACE)
+	$(TW) verify $(BUILD) --level signoff --trace $(TRACE)
 
 trainer: ## the training program; compiles an ML framework for minutes
 	$(CARGO) build --release -p tablewright-train

@@ -5,7 +5,7 @@
 //! the harness takes the time.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use serde::{Deserialize, Serialize};
@@ -164,6 +164,17 @@ fn feed(
         return Err(std::io::ErrorKind::BrokenPipe.into());
     };
     let mut pipe = std::io::BufWriter::with_capacity(1 << 20, stdin);
+    write_stream(&mut pipe, design, golden, windows, progress)
+}
+
+/// What the harness reads: batches of windows, each with the values that the golden model gives it, and an end.
+fn write_stream(
+    pipe: &mut dyn Write,
+    design: &Design,
+    golden: &mut Golden,
+    windows: &[Vec<u8>],
+    progress: &mut dyn FnMut(u64),
+) -> std::io::Result<()> {
     let mut words: Vec<u32> = Vec::new();
     let mut values = Vec::new();
     for (i, batch) in windows.chunks(BATCH).enumerate() {
@@ -187,6 +198,43 @@ fn feed(
     }
     pipe.write_all(&0_u32.to_ne_bytes())?;
     pipe.flush()
+}
+
+/// [`write_stream`] kept, for a harness that is run many times.
+pub(crate) fn recorded(design: &Design, windows: &[Vec<u8>]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    // Nothing can fail: the bytes go to memory.
+    let _ = write_stream(&mut bytes, design, &mut Golden::new(design), windows, &mut |_| ());
+    bytes
+}
+
+/// Runs a compiled harness in `folder` on recorded bytes, streams stalling with this probability in thousandths: how many
+/// rows differed in data or time, or what it said instead of a report.
+pub(crate) fn replay(
+    program: &Path,
+    folder: &Path,
+    bytes: &[u8],
+    stall: u32,
+) -> Result<Result<u64, String>, Error> {
+    let name = program.display().to_string();
+    let mut child = Command::new(program)
+        .args(["1", &stall.to_string(), "-"])
+        .current_dir(folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|e| start_error(&name, &e))?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // A pipe that breaks is the harness stopping early; its report says why.
+        let _ = stdin.write_all(bytes);
+    }
+    let output = child.wait_with_output().map_err(|e| start_error(&name, &e))?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    Ok(match serde_json::from_str::<HarnessReport>(text.trim()) {
+        Ok(said) => Ok(said.mismatches + u64::from(said.hung)),
+        Err(_) => Err(tail(&format!("{text}{}", String::from_utf8_lossy(&output.stderr)))),
+    })
 }
 
 /// Appends values of `bits` each as 32-bit words, the first in the lowest bits, the last word filled with zeros.

@@ -5,21 +5,31 @@
 //! * [`prefetcher`]: the same for the whole prefetcher, by the addresses it prefetches.
 //! * [`icarus`]: the shipped testbench under a four-valued simulator.
 //! * [`lint`]: three tools, every module alone, warnings as errors.
+//! * [`verify`]: all of it by level, with `gates`, `formal`, `mutation` and [`faults`], and the [`certificate`].
 
+pub mod certificate;
 pub mod cosim;
+pub mod faults;
+pub mod formal;
+pub mod gates;
 mod icarus;
 pub mod images;
+mod instances;
 pub mod lint;
+pub mod mutation;
 pub mod prefetcher;
 mod tool;
 pub mod vectors;
+pub mod verify;
 mod verilate;
 
+pub use certificate::{Certificate, Check, Group, Level, Outcome};
 pub use cosim::{Cosim, Mismatch, Report, simulate};
 pub use icarus::icarus;
 pub use images::{ImageFault, check_images};
 pub use lint::{Complaint, LintReport, lint};
 pub use prefetcher::{PrefetcherCosim, PrefetcherMismatch, PrefetcherReport, simulate_prefetcher};
+pub use verify::{Verify, verify};
 
 /// What can go wrong before a verdict.
 #[derive(Debug, thiserror::Error)]

@@ -1,9 +1,16 @@
 //! Other programs: started, watched, and their failures told in one message.
 
+use std::fs::File;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use crate::Error;
+
+/// What a shell says of a program that is not there.
+const NOT_FOUND: i32 = 127;
+/// The signal to a process that has used up its processor time.
+const SIGXCPU: i32 = 24;
 
 /// Runs a command to its end; its output, both streams together, when it succeeds.
 pub(crate) fn run(program: &str, command: &mut Command) -> Result<String, Error> {
@@ -43,4 +50,54 @@ pub(crate) fn verilog_in(folder: &Path) -> Result<Vec<String>, Error> {
     }
     files.sort();
     Ok(files)
+}
+
+/// Runs a command for at most `limit` of processor time in any one process; `None` when it was stopped for that. Unlike wall
+/// clock it is the same on a busy machine. What the command says goes through the file `log`, whose folder exists.
+pub(crate) fn run_for(
+    program: &str,
+    command: &Command,
+    log: &Path,
+    limit: Duration,
+) -> Result<Option<Finished>, Error> {
+    let io = |source| Error::Io { path: log.display().to_string(), source };
+    let file = File::create(log).map_err(io)?;
+    let both = file.try_clone().map_err(io)?;
+    let mut limited = Command::new("sh");
+    limited
+        .args(["-c", "ulimit -S -t \"$0\" && exec \"$@\""])
+        .arg(limit.as_secs().max(1).to_string())
+        .arg(command.get_program())
+        .args(command.get_args());
+    if let Some(folder) = command.get_current_dir() {
+        limited.current_dir(folder);
+    }
+    let status = limited
+        .stdin(Stdio::null())
+        .stdout(file)
+        .stderr(both)
+        .status()
+        .map_err(|e| start_error(program, &e))?;
+    let text = String::from_utf8_lossy(&std::fs::read(log).map_err(io)?).into_owned();
+    if status.code() == Some(NOT_FOUND) {
+        return Err(Error::ToolMissing(program.to_owned()));
+    }
+    let stopped = std::os::unix::process::ExitStatusExt::signal(&status) == Some(SIGXCPU);
+    Ok((!stopped).then_some(Finished { success: status.success(), text }))
+}
+
+/// A command that came to its end.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    /// Its exit status was 0.
+    pub success: bool,
+    /// Both streams together.
+    pub text: String,
+}
+
+/// The first line that a program says of its version, from the word that the line has to hold on.
+pub(crate) fn version(program: &str, arguments: &[&str], word: &str) -> Result<String, Error> {
+    let said = run(program, Command::new(program).args(arguments))?;
+    let line = said.lines().find_map(|l| l.find(word).map(|at| l[at..].trim()));
+    Ok(line.unwrap_or("unknown").to_owned())
 }

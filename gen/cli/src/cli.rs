@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::{
     bits, build, configure, distill, estimate, explain, info, lint, report, run, sim, tabularize, teacher,
-    train,
+    train, verify,
 };
 use crate::failure::{Failure, Outcome};
 use crate::ui::{OutputArgs, Ui};
@@ -50,6 +50,7 @@ pub(crate) enum Command {
     Build(build::Args),
     Lint(lint::Args),
     Sim(sim::Args),
+    Verify(verify::Args),
     Estimate(estimate::Args),
 }
 
@@ -69,6 +70,7 @@ impl Command {
             Self::Build(args) => build::run(args, ui),
             Self::Lint(args) => lint::run(args, ui),
             Self::Sim(args) => sim::run(args, ui),
+            Self::Verify(args) => verify::run(args, ui),
             Self::Estimate(args) => estimate::run(args, ui),
         }
     }

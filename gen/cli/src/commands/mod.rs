@@ -14,3 +14,4 @@ pub(crate) mod sim;
 pub(crate) mod tabularize;
 pub(crate) mod teacher;
 pub(crate) mod train;
+pub(crate) mod verify;

@@ -1,0 +1,150 @@
+//! Flipped bits in tables, on the golden model: which banks and which bits an upset costs most.
+
+use serde::Serialize;
+use tablewright_design::{Design, NodeId, Op};
+use tablewright_golden::Golden;
+
+use crate::vectors::Random;
+
+/// Labelled windows.
+#[derive(Debug, Clone, Default)]
+pub struct Labelled {
+    /// Each with history × segments integers, oldest access first.
+    pub windows: Vec<Vec<u8>>,
+    /// Of each window the deltas that came true; output i is bit i % 8 of byte i / 8.
+    pub labels: Vec<Vec<u8>>,
+}
+
+/// What flips of one bit position of one bank cost, on average over the entries that were flipped.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct BitFault {
+    /// The node that looks up.
+    pub kernel: String,
+    /// Its bank: the subspace, one table after the other where several stand side by side.
+    pub bank: usize,
+    /// Bit of an entry; the highest is the sign.
+    pub bit: u32,
+    /// Entries flipped, one at a time.
+    pub flips: u64,
+    /// Share of windows whose bitmap changed, mean over the flips.
+    pub changed_bitmaps: f64,
+    /// The same of the worst flip.
+    pub worst_changed_bitmaps: f64,
+    /// F1 lost, mean over the flips; below 0 where a flip did good.
+    pub f1_lost: f64,
+    /// The same of the worst flip.
+    pub worst_f1_lost: f64,
+}
+
+/// What flips cost.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Faults {
+    /// Windows that each flip was measured on.
+    pub windows: u64,
+    /// Flips in all.
+    pub flips: u64,
+    /// Micro-F1 of these windows without a flip.
+    pub f1: f64,
+    /// Bits of banks, the costliest first.
+    pub ranking: Vec<BitFault>,
+}
+
+/// Flips `each` entries of every bit position of every bank, one at a time, in a design that takes windows.
+///
+/// Entries are chosen by `seed`, with the words that are read more often chosen as rarely as any: the question is what an
+/// upset somewhere in the bank costs.
+pub fn flip_tables(
+    design: &Design,
+    labelled: &Labelled,
+    each: usize,
+    seed: u64,
+    progress: &mut dyn FnMut(u64),
+) -> Faults {
+    let right = bitmaps(design, &labelled.windows);
+    let f1 = micro_f1(&right, &labelled.labels);
+    let mut random = Random::new(seed);
+    let mut changed = design.clone();
+    let mut ranking = Vec::new();
+    for node in 0..design.nodes.len() {
+        // Tables side by side have one shape.
+        let tables = design.nodes[node].op.tables();
+        let Some((subspaces, words, bits)) =
+            tables.first().map(|t| (t.subspaces, t.rows * t.outputs, t.bits))
+        else {
+            continue;
+        };
+        for bank in 0..subspaces * tables.len() {
+            for bit in 0..bits {
+                let mut fault = BitFault {
+                    kernel: design.nodes[node].name.clone(),
+                    bank,
+                    bit,
+                    flips: each as u64,
+                    changed_bitmaps: 0.0,
+                    worst_changed_bitmaps: 0.0,
+                    f1_lost: 0.0,
+                    worst_f1_lost: f64::MIN,
+                };
+                for _ in 0..each {
+                    let entry = bank % subspaces * words + random.word() as usize % words;
+                    let flipped = (node, bank / subspaces, entry);
+                    flip(&mut changed, flipped, bit);
+                    let wrong = bitmaps(&changed, &labelled.windows);
+                    flip(&mut changed, flipped, bit);
+                    let differing = right.iter().zip(&wrong).filter(|(r, w)| r != w).count();
+                    let share = differing as f64 / right.len().max(1) as f64;
+                    let lost = f1 - micro_f1(&wrong, &labelled.labels);
+                    fault.changed_bitmaps += share / each as f64;
+                    fault.worst_changed_bitmaps = fault.worst_changed_bitmaps.max(share);
+                    fault.f1_lost += lost / each as f64;
+                    fault.worst_f1_lost = fault.worst_f1_lost.max(lost);
+                }
+                ranking.push(fault);
+                progress((ranking.len() * each) as u64);
+            }
+        }
+    }
+    let flips = (ranking.len() * each) as u64;
+    // A stable sort: equals stay in the order of the design.
+    ranking.sort_by(|a, b| {
+        b.f1_lost.total_cmp(&a.f1_lost).then(b.changed_bitmaps.total_cmp(&a.changed_bitmaps))
+    });
+    Faults { windows: labelled.windows.len() as u64, flips, f1, ranking }
+}
+
+/// Inverts a bit of an entry of a node's table, or puts it back.
+fn flip(design: &mut Design, (node, table, entry): (usize, usize, usize), bit: u32) {
+    let table = match &mut design.nodes[node].op {
+        Op::Lookup { table } | Op::Scores { table, .. } | Op::Mix { table, .. } => table,
+        Op::ConstantScores { tables } => &mut tables[table],
+        _ => return,
+    };
+    let bits = table.bits;
+    let value = table.entries[entry] ^ (1 << bit);
+    // The sign is that of the highest bit stored.
+    table.entries[entry] = value << (32 - bits) >> (32 - bits);
+}
+
+fn bitmaps(design: &Design, windows: &[Vec<u8>]) -> Vec<Vec<i64>> {
+    let mut golden = Golden::new(design);
+    let last = NodeId(design.nodes.len() - 1);
+    windows
+        .iter()
+        .map(|window| {
+            golden.run(window);
+            golden.value(last)
+        })
+        .collect()
+}
+
+fn micro_f1(bitmaps: &[Vec<i64>], labels: &[Vec<u8>]) -> f64 {
+    let (mut both, mut either) = (0_u64, 0_u64);
+    for (bitmap, label) in bitmaps.iter().zip(labels) {
+        for (i, &predicted) in bitmap.iter().enumerate() {
+            let (predicted, came) = (predicted != 0, label[i / 8] >> (i % 8) & 1 == 1);
+            both += u64::from(predicted && came);
+            either += u64::from(predicted) + u64::from(came);
+        }
+    }
+    if either == 0 { 0.0 } else { 2.0 * both as f64 / either as f64 }
+}

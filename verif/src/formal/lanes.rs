@@ -1,0 +1,161 @@
+//! Cells that do the same to every lane of a row: requantise, `ReLU`, threshold, GELU.
+
+use tablewright_design::{Format, GeluUnit, Requantise};
+
+use super::pipeline::{Pipeline, signed_constant};
+
+/// Sizes of a cell's row, and its latency by the plan.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Row {
+    /// Lanes.
+    pub lanes: usize,
+    /// Of what comes in.
+    pub input: Format,
+    /// Of what goes out.
+    pub output: Format,
+    /// Cycles.
+    pub latency: u64,
+}
+
+impl Row {
+    fn pipeline(&self) -> Pipeline {
+        let lanes = self.lanes as u64;
+        Pipeline::new(lanes * u64::from(self.input.width), lanes * u64::from(self.output.width))
+    }
+
+    /// Names lane `i` of the input as `x_i`, `wide` bits signed.
+    fn lane(&self, p: &mut Pipeline, i: usize, wide: u64) -> String {
+        let width = u64::from(self.input.width);
+        let low = i as u64 * width;
+        let bits = format!("in_data[{}:{low}]", low + width - 1);
+        if self.input.signed {
+            p.signed(&format!("lane_{i}"), width, &bits);
+        } else {
+            p.signed(&format!("lane_{i}"), width + 1, &format!("{{1'b0, {bits}}}"));
+        }
+        p.signed(&format!("x_{i}"), wide, &format!("lane_{i}"));
+        format!("x_{i}")
+    }
+
+    /// Lane `i` of the output must be what `value` was `latency` cycles before.
+    fn must_be(&self, p: &mut Pipeline, i: usize, value: &str, latency: u64) {
+        let width = u64::from(self.output.width);
+        let expected = p.delayed(&format!("expected_{i}"), width, value, latency);
+        let low = i as u64 * width;
+        p.never(format!("(out_data[{}:{low}] != {expected})", low + width - 1));
+    }
+}
+
+/// Add half, shift right, saturate: by cases on the exact quotient.
+pub(crate) fn requantise(module: &str, parameters: &str, row: Row, step: Requantise) -> String {
+    let wide = u64::from(row.input.width) + 3;
+    let (least, largest) = (-(1_i64 << (step.width - 1)), (1_i64 << (step.width - 1)) - 1);
+    let mut p = row.pipeline();
+    p.instance(module, parameters, &[]);
+    p.valid_after(row.latency);
+    for i in 0..row.lanes {
+        let x = row.lane(&mut p, i, wide);
+        // Rounding half up: the quotient, and one more where the highest bit that is lost is set.
+        let quotient = match step.shift {
+            0 => x,
+            shift => {
+                p.signed(&format!("floor_{i}"), wide, &format!("{x} >>> {shift}"));
+                p.signed(
+                    &format!("rounded_{i}"),
+                    wide,
+                    &format!("floor_{i} + $signed({{1'b0, {x}[{}]}})", shift - 1),
+                );
+                format!("rounded_{i}")
+            }
+        };
+        let width = u64::from(step.width);
+        let (low, high) =
+            (signed_constant(least, wide.max(width)), signed_constant(largest, wide.max(width)));
+        p.signed(
+            &format!("y_{i}"),
+            wide.max(width),
+            &format!("{quotient} < {low} ? {low} : ({quotient} > {high} ? {high} : {quotient})"),
+        );
+        row.must_be(&mut p, i, &format!("y_{i}[{}:0]", width - 1), row.latency);
+    }
+    p.text()
+}
+
+/// max(x, 0).
+pub(crate) fn relu(module: &str, parameters: &str, row: Row) -> String {
+    let wide = u64::from(row.input.width.max(row.output.width)) + 1;
+    let mut p = row.pipeline();
+    p.instance(module, parameters, &[]);
+    p.valid_after(row.latency);
+    for i in 0..row.lanes {
+        let x = row.lane(&mut p, i, wide);
+        p.signed(&format!("y_{i}"), wide, &format!("{x} > 0 ? {x} : 0"));
+        row.must_be(&mut p, i, &format!("y_{i}[{}:0]", row.output.width - 1), row.latency);
+    }
+    p.text()
+}
+
+/// x at least the threshold. The count of the first rows after a reset is left at its end by the parameter `WarmUp`,
+/// which whoever calls sets to 0.
+pub(crate) fn threshold(module: &str, parameters: &str, row: Row, threshold: i64) -> String {
+    let wide = u64::from(row.input.width) + 2;
+    let mut p = row.pipeline();
+    p.instance(module, parameters, &[]);
+    p.valid_after(row.latency);
+    for i in 0..row.lanes {
+        let x = row.lane(&mut p, i, wide);
+        p.wire(&format!("y_{i}"), 1, Some(&format!("{x} >= {}", signed_constant(threshold, wide))));
+        row.must_be(&mut p, i, &format!("y_{i}"), row.latency);
+    }
+    p.text()
+}
+
+/// max(x, 0) in the output's fraction, less the bump that the memory answers, which is free; and what it is asked.
+/// `memories` are the names of the lanes' memories.
+pub(crate) fn gelu(module: &str, row: Row, unit: &GeluUnit, memories: &[String]) -> String {
+    let lift = u64::from(unit.lift);
+    let left = unit.index_shift.min(0).unsigned_abs();
+    let wide = u64::from(row.input.width.max(row.output.width)) + lift + u64::from(left) + 10;
+    let mut p = row.pipeline();
+    let mut ports = Vec::new();
+    for (i, memory) in memories.iter().enumerate() {
+        p.input(&format!("bump_{i}"), u64::from(unit.bump_width));
+        p.wire(&format!("address_{i}"), 8, None);
+        ports.push((format!("{memory}.address"), format!("address_{i}")));
+        ports.push((format!("{memory}.data"), format!("bump_{i}")));
+    }
+    p.instance(module, "", &ports);
+    p.valid_after(row.latency);
+    for i in 0..row.lanes {
+        let x = row.lane(&mut p, i, wide);
+        p.signed(&format!("magnitude_{i}"), wide, &format!("{x} < 0 ? -{x} : {x}"));
+        let index = if unit.index_shift < 0 {
+            format!("magnitude_{i} <<< {left}")
+        } else {
+            format!("magnitude_{i} >>> {}", unit.index_shift)
+        };
+        p.signed(&format!("index_{i}"), wide, &index);
+        p.wire(&format!("near_{i}"), 1, Some(&format!("index_{i} < 256")));
+        p.never(format!("(near_{i} && address_{i} != index_{i}[7:0])"));
+        // The memory answers a cycle after it is asked.
+        let near = p.delayed(&format!("near_{i}_then"), 1, &format!("near_{i}"), 1);
+        p.signed(&format!("ramp_{i}"), wide, &format!("{x} > 0 ? {x} <<< {lift} : 0"));
+        let ramp = p.delayed(&format!("ramp_{i}_then"), wide, &format!("ramp_{i}"), 1);
+        p.wire(&format!("y_{i}"), wide, Some(&format!("{ramp} - ({near} ? bump_{i} : 0)")));
+        row.must_be(&mut p, i, &format!("y_{i}[{}:0]", row.output.width - 1), row.latency - 1);
+    }
+    p.text()
+}
+
+/// A module that holds one instance of a cell, `u_cell`, and has no parameters.
+pub(crate) fn around(name: &str, cell: &str, parameters: &str, row: Row) -> String {
+    let width = |format: Format| row.lanes as u64 * u64::from(format.width) - 1;
+    format!(
+        "`ifndef TW_MEM\n`define TW_MEM \"mem/\"\n`endif\nmodule {name} (input wire clk, input wire rst_n, input wire \
+         in_valid, input wire [{}:0] in_data,\n  output wire out_valid, output wire [{}:0] out_data);\n  {cell} \
+         {parameters}u_cell (.clk(clk), .rst_n(rst_n), .in_valid(in_valid), .in_data(in_data),\n    \
+         .out_valid(out_valid), .out_data(out_data));\nendmodule\n",
+        width(row.input),
+        width(row.output)
+    )
+}

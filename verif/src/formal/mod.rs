@@ -1,0 +1,479 @@
+//! Proofs about the modules of one build, each at the size and with the parameters it has there.
+//!
+//! Two kinds. A pipeline is unrolled from any state for as many cycles as it is long, which settles all time. What keeps a
+//! state, the handshakes, is proved by reachability, without a bound. Tables' contents are left free: a bank answers
+//! whatever it likes, and the result must be the sum of the answers.
+
+mod encoder;
+mod lanes;
+mod pair;
+mod pipeline;
+pub(crate) mod prover;
+mod streams;
+mod table;
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use tablewright_design::{Design, IntEncoderKind, IntTable, Node, NodeId, Op};
+use tablewright_emit::{BuildDir, Names};
+use tablewright_plan::{Elements, Plan};
+
+use crate::Error;
+use crate::certificate::{Check, Group, Outcome};
+use crate::instances::{Instance, inside, instances};
+
+use lanes::Row;
+use pair::Pair;
+use prover::{Prover, Verdict};
+use table::Tables;
+
+/// Lanes of a table in one proof: with many at once the solver takes far longer than for as many in turn.
+const LANES: usize = 32;
+
+/// Name of the check that no path leads from valid to ready.
+const INDEPENDENT: &str = "ready without valid";
+
+/// How a checker is to be proved.
+enum Proof {
+    /// Unrolled for so many cycles from any state.
+    Pipeline(u64),
+    /// By reachability.
+    Reachability,
+}
+
+/// One property, ready to be proved.
+struct Task {
+    check: Check,
+    prepare: String,
+    /// All must be proved; none where the check is decided already.
+    checkers: Vec<String>,
+    proof: Proof,
+}
+
+/// What the parts of a proof are made from.
+struct Subject<'a> {
+    design: &'a Design,
+    plan: &'a Plan,
+    names: Names,
+    rtl: PathBuf,
+    folder: PathBuf,
+    core: Vec<Instance>,
+}
+
+/// Proves what can be proved of a build, each property within `limit`; with `only`, the properties whose name holds it.
+/// `folder` is for the files in between.
+pub fn prove(
+    build: &BuildDir,
+    design: &Design,
+    plan: &Plan,
+    folder: PathBuf,
+    limit: Duration,
+    only: Option<&str>,
+    progress: &mut dyn FnMut(&str),
+) -> Result<Vec<Check>, Error> {
+    let rtl = std::path::absolute(build.rtl())
+        .map_err(|source| Error::Io { path: build.rtl().display().to_string(), source })?;
+    let names = Names::new(&design.name);
+    let core = inside(
+        &instances(&read(&rtl, &names.core())?),
+        &names.predictor(),
+        &instances(&read(&rtl, &names.predictor())?),
+    );
+    let subject = Subject { design, plan, names, rtl: rtl.clone(), folder: folder.clone(), core };
+    let prover = Prover { folder, rtl, limit };
+    let mut checks = Vec::new();
+    let mut unproved = BTreeSet::new();
+    let mut tasks = vec![subject.streams()];
+    for (id, node) in design.iter() {
+        let task = subject.node(id, node)?;
+        if task.is_none() {
+            unproved.insert(node.op.kind());
+        }
+        tasks.extend(task);
+    }
+    let asked = |name: &str| only.is_none_or(|part| name.contains(part));
+    for task in tasks.into_iter().filter(|t| asked(&t.check.name)) {
+        progress(&task.check.name);
+        checks.push(decide(task, &prover)?);
+    }
+    if asked(INDEPENDENT) {
+        checks.push(subject.independent_ready(&prover)?);
+    }
+    if only.is_none() && !unproved.is_empty() {
+        let kinds = unproved.into_iter().collect::<Vec<_>>().join(", ");
+        let method = "not proved here";
+        let scope = "gen/prim proves small sizes of history, residual, select, sum-rows and of the sequencers' collector; the \
+                     rest, and these at full size, rest on the simulations alone";
+        let check = Check::new(Group::Formal, "other stages", method, scope);
+        checks.push(check.skipped(format!("no property for: {kinds}")));
+    }
+    Ok(checks)
+}
+
+fn decide(task: Task, prover: &Prover) -> Result<Check, Error> {
+    let started = Instant::now();
+    if task.checkers.is_empty() {
+        return Ok(task.check);
+    }
+    let file: String =
+        task.check.name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+    let mut verdict = Verdict::Proved;
+    for checker in &task.checkers {
+        verdict = match task.proof {
+            Proof::Pipeline(cycles) => prover.pipeline(&file, &task.prepare, checker, cycles)?,
+            Proof::Reachability => prover.reachability(&file, &task.prepare, checker)?,
+        };
+        if verdict != Verdict::Proved {
+            break;
+        }
+    }
+    let mut check = task.check;
+    match verdict {
+        Verdict::Proved => check.outcome = Outcome::Passed,
+        Verdict::Refuted(how) => check = check.judged(Some(format!("refuted: {how}"))),
+        Verdict::Undecided => {
+            check.outcome = Outcome::Undecided;
+            check.detail = Some(format!("no decision within {} s of processor time", prover.limit.as_secs()));
+        }
+    }
+    check.seconds = started.elapsed().as_secs_f64();
+    Ok(check)
+}
+
+fn read(rtl: &std::path::Path, module: &str) -> Result<String, Error> {
+    let path = rtl.join(format!("{module}.v"));
+    std::fs::read_to_string(&path).map_err(|source| Error::Io { path: path.display().to_string(), source })
+}
+
+impl Subject<'_> {
+    /// The property of one node's module, if there is one for its kind.
+    fn node(&self, id: NodeId, node: &Node) -> Result<Option<Task>, Error> {
+        Ok(match &node.op {
+            Op::Scores { table, .. } | Op::Mix { table, .. }
+                if self.plan.stage(id).directive.elements == Elements::Parallel =>
+            {
+                Some(self.pair(id, node, table)?)
+            }
+            Op::Lookup { .. } | Op::ConstantScores { .. } | Op::Scores { .. } | Op::Mix { .. } => {
+                Some(self.table(id, node, node.op.tables())?)
+            }
+            Op::Encode { .. } => self.encoder(id, node)?,
+            Op::Requantise { .. } | Op::Relu | Op::Threshold { .. } | Op::Gelu { .. } => {
+                self.lanes(id, node)?
+            }
+            _ => None,
+        })
+    }
+
+    /// Instances of the banks of a table's module.
+    fn banks(&self, module: &str) -> Result<Vec<String>, Error> {
+        let all = instances(&read(&self.rtl, module)?);
+        Ok(all.into_iter().filter(|i| i.module == "tw_rom").map(|i| i.name).collect())
+    }
+
+    /// Cycles from an address to what is made of the word there: as many as there are registers.
+    fn registers(&self, id: NodeId) -> u64 {
+        u64::from(self.plan.stage(id).directive.cuts.count_ones())
+    }
+
+    fn table(&self, id: NodeId, node: &Node, tables: &[IntTable]) -> Result<Task, Error> {
+        let module = self.names.node(&node.name);
+        let banks = self.banks(&module)?;
+        let latency = self.registers(id);
+        let lanes: usize = tables.iter().map(|t| t.outputs).sum();
+        let expected: usize = tables.iter().map(|t| t.subspaces).sum();
+        let check = Check::new(
+            Group::Formal,
+            &format!("table {}", node.name),
+            &format!("unrolled {} cycles from any state, SAT", latency + 1),
+            "every code, every content of the banks; accumulators stay in their bounds for entries between the extremes \
+             of their columns; full size",
+        );
+        let check = check
+            .covering("lanes", lanes as u64)
+            .covering("banks", expected as u64)
+            .covering("depth", latency + 1);
+        if banks.len() != expected || latency == 0 {
+            let problem = format!("{module}.v has {} banks, the design {expected}", banks.len());
+            return Ok(broken(check, &problem));
+        }
+        let sum_width = node.value.format.width;
+        let of = Tables { module: &module, side_by_side: tables, sum_width, latency, banks: &banks };
+        Ok(Task {
+            check,
+            prepare: opened(&module, &self.files(&module)?, &["tw_rom"], &[]),
+            checkers: in_turn(lanes).map(|lanes| table::checker(of, lanes)).collect(),
+            proof: Proof::Pipeline(latency + 1),
+        })
+    }
+
+    fn pair(&self, id: NodeId, node: &Node, table: &IntTable) -> Result<Task, Error> {
+        let module = self.names.node(&node.name);
+        let banks = self.banks(&module)?;
+        let [left, right] = [0, 1].map(|i| &self.design.node(node.inputs[i]).value);
+        let code = u64::from(table.rows.ilog2() / 2);
+        let group = code * table.subspaces as u64;
+        let (collect, places) = if let Op::Mix { columns, .. } = &node.op {
+            let mut column = 0;
+            let mut next = || {
+                column += 1;
+                (column - 1) * group
+            };
+            (true, columns.iter().map(|&count| (0..count).map(|_| next()).collect()).collect())
+        } else {
+            let heads = (right.lanes / table.subspaces) as u64;
+            let of_head = |head| (0..right.rows as u64).map(|key| (key * heads + head) * group).collect();
+            (false, (0..heads).map(of_head).collect())
+        };
+        let pair = Pair {
+            module: &module,
+            table,
+            sum_width: node.value.format.width,
+            latency: self.registers(id),
+            left_width: left.lanes as u64 * code,
+            right_width: right.lanes as u64 * code,
+            kept_width: (right.rows * right.lanes) as u64 * code,
+            places,
+            collect,
+            delayed: self.plan.stage(id).delay > 0,
+            banks: &banks,
+        };
+        let check = Check::new(
+            Group::Formal,
+            &format!("pair table {}", node.name),
+            &format!("unrolled {} cycles from any state, SAT", pair.depth()),
+            "every code, every content of the banks and of the rows kept; accumulators in their bounds; heads counted and \
+             elements in their places; full size. What keeps rows, delays them and takes heads apart is free: that part \
+             rests on the simulations",
+        )
+        .covering("elements", pair.places.iter().map(|p| p.len() as u64).sum())
+        .covering("banks", table.subspaces as u64)
+        .covering("depth", pair.depth());
+        if banks.len() != table.subspaces || pair.latency == 0 {
+            let problem = format!("{module}.v has {} banks, the design {}", banks.len(), table.subspaces);
+            return Ok(broken(check, &problem));
+        }
+        Ok(Task {
+            check,
+            prepare: opened(&module, &self.files(&module)?, &pair::FREE, pair.counters()),
+            checkers: in_turn(pair.slots()).map(|slots| pair.checker(slots)).collect(),
+            proof: Proof::Pipeline(pair.depth()),
+        })
+    }
+
+    fn encoder(&self, id: NodeId, node: &Node) -> Result<Option<Task>, Error> {
+        let Op::Encode { encoder, groups } = &node.op else {
+            return Ok(None);
+        };
+        let name = format!("encoder {}", node.name);
+        let IntEncoderKind::Tree { split, threshold, .. } = &encoder.kind else {
+            let check = Check::new(
+                Group::Formal,
+                &name,
+                "not proved here",
+                "nearest-prototype encoders multiply, over as many cycles as there are prototypes; they rest on the \
+                 simulations",
+            );
+            return Ok(Some(settled(check.skipped("no property for nearest-prototype encoders".to_owned()))));
+        };
+        let module = self.names.node(&node.name);
+        let input = self.design.node(node.inputs[0]).value.format;
+        let latency = self.latency(id, node);
+        Ok(Some(Task {
+            check: Check::new(
+                Group::Formal,
+                &name,
+                &format!("unrolled {} cycles from any state, SAT", latency + 1),
+                "every row of features, the thresholds of this build; full size",
+            )
+            .covering("trees", (groups * encoder.subspaces) as u64)
+            .covering("thresholds", threshold.len() as u64)
+            .covering("depth", latency + 1),
+            prepare: format!("read_verilog {}", self.files(&module)?),
+            checkers: vec![encoder::checker(&module, encoder, (split, threshold), *groups, input, latency)],
+            proof: Proof::Pipeline(latency + 1),
+        }))
+    }
+
+    fn lanes(&self, id: NodeId, node: &Node) -> Result<Option<Task>, Error> {
+        let Some(instance) = self.core.iter().find(|i| i.name == format!("u_{}", node.name)) else {
+            return Ok(None);
+        };
+        let row = Row {
+            lanes: node.value.lanes,
+            input: self.design.node(node.inputs[0]).value.format,
+            output: node.value.format,
+            latency: self.latency(id, node),
+        };
+        let kind = node.op.kind();
+        let check = |scope: &str| {
+            Check::new(
+                Group::Formal,
+                &format!("{kind} {}", node.name),
+                &format!("unrolled {} cycles from any state, SAT", row.latency + 1),
+                scope,
+            )
+            .covering("lanes", row.lanes as u64)
+            .covering("depth", row.latency + 1)
+        };
+        let module = &instance.module;
+        let parameters = instance.parameter_text(&[]);
+        let files = self.files(module)?;
+        let cell = format!("read_verilog {files}");
+        let (check, prepare, checker) = match &node.op {
+            Op::Requantise { step } => {
+                let scope = "every value of every lane; this instance's parameters, full size";
+                (check(scope), cell, lanes::requantise(module, &parameters, row, *step))
+            }
+            Op::Relu => {
+                let scope = "every value of every lane; this instance's parameters, full size";
+                (check(scope), cell, lanes::relu(module, &parameters, row))
+            }
+            Op::Threshold { threshold, .. } => {
+                let parameters = instance.parameter_text(&[("WarmUp", 0)]);
+                let scope = "every logit of every lane; this instance's parameters, full size, but WarmUp 0: the zeros \
+                             after a reset rest on the simulations, and on gen/prim at a small size";
+                (check(scope), cell, lanes::threshold(module, &parameters, row, *threshold))
+            }
+            Op::Gelu { unit } => {
+                let mut memories: Vec<String> = Vec::new();
+                for inner in instances(&read(&self.rtl, module)?).iter().filter(|i| i.module == "tw_rom") {
+                    memories.extend((0..row.lanes).map(|i| format!("u_cell.g_lane[{i}].{}", inner.name)));
+                }
+                let check = check(
+                    "every value of every lane, every content of the bump; this instance's parameters, full size",
+                );
+                if memories.len() != row.lanes {
+                    return Ok(Some(broken(check, &format!("{module}.v has not one memory in each lane"))));
+                }
+                // A module without parameters around it, whose ports the memories' can join.
+                let around = format!("{}_opened", node.name);
+                let path = self.folder.join(format!("{around}.v"));
+                std::fs::write(&path, lanes::around(&around, module, &parameters, row))
+                    .map_err(|source| Error::Io { path: path.display().to_string(), source })?;
+                let prepare = opened(&around, &format!("{files} {}", path.display()), &["tw_rom"], &[]);
+                (check, prepare, lanes::gelu(&around, row, unit, &memories))
+            }
+            _ => return Ok(None),
+        };
+        Ok(Some(Task { check, prepare, checkers: vec![checker], proof: Proof::Pipeline(row.latency + 1) }))
+    }
+
+    /// Cycles from a row of the operand to the node's own.
+    fn latency(&self, id: NodeId, node: &Node) -> u64 {
+        self.plan.stage(id).first.saturating_sub(self.plan.stage(node.inputs[0]).first)
+    }
+
+    /// The files of a module and of all in it.
+    fn files(&self, module: &str) -> Result<String, Error> {
+        let mut all = vec![module.to_owned()];
+        let mut next = 0;
+        while next < all.len() {
+            for inner in instances(&read(&self.rtl, &all[next])?) {
+                if !all.contains(&inner.module) {
+                    all.push(inner.module);
+                }
+            }
+            next += 1;
+        }
+        Ok(each(&all, "", ".v"))
+    }
+
+    /// The handshakes of both streams.
+    fn streams(&self) -> Task {
+        let check = Check::new(
+            Group::Formal,
+            "streams",
+            "property directed reachability (ABC pdr), any state at power-up, no bound on time",
+            "offered bitmaps stay, nothing is valid or ready in reset, at most `queue` windows inside, `interval` cycles \
+             between acceptances, the queue never overfull or read empty; admission and queue with their own counters, \
+             the datapath between them free to answer at any time, rows narrowed to 1 bit",
+        )
+        .covering("queue", self.plan.queue)
+        .covering("interval", self.plan.interval);
+        let find = |port: &str, signal: &str| {
+            self.core.iter().find(|i| i.ports.get(port).is_some_and(|s| s == signal))
+        };
+        let ends = find("in_ready", "s_axis_tready").zip(find("out_valid", "m_axis_tvalid"));
+        let Some((window, fifo)) = ends else {
+            return broken(check, "no single cell drives s_axis_tready and none m_axis_tvalid");
+        };
+        let checker = streams::checker(window, fifo, self.plan.queue, self.plan.interval);
+        match checker {
+            None => broken(check, "admission and queue have not the parameters Interval, Places and Depth"),
+            Some(checker) => Task {
+                check,
+                prepare: format!("read_verilog {}.v {}.v", window.module, fifo.module),
+                checkers: vec![checker],
+                proof: Proof::Reachability,
+            },
+        }
+    }
+
+    /// In the whole core no combinational path leads from `s_axis_tvalid` to `s_axis_tready`.
+    fn independent_ready(&self, prover: &Prover) -> Result<Check, Error> {
+        let started = Instant::now();
+        let core = self.names.core();
+        let check = Check::new(
+            Group::Formal,
+            INDEPENDENT,
+            "cone of s_axis_tready, up to flip-flops and memories (Yosys)",
+            "the whole core: s_axis_tready depends on no input but rst_n within a cycle",
+        );
+        let script = format!(
+            "read_verilog tw_*.v; hierarchy -check -top {core}; proc; flatten; opt_clean; memory_dff; memory_collect; cd \
+             {core}; select -set cone w:s_axis_tready %ci*:-$dff,$sdff,$dffe,$sdffe,$sdffce,$mem_v2,$mem; select \
+             -assert-count 1 w:rst_n @cone %i; select -assert-none i:* w:rst_n %d @cone %i"
+        );
+        let said = prover.yosys("ready", &script);
+        let mut check = match said {
+            Ok(Some(_)) => check.judged(None),
+            Ok(None) => {
+                let mut check = check
+                    .skipped(format!("no decision within {} s of processor time", prover.limit.as_secs()));
+                check.outcome = Outcome::Undecided;
+                check
+            }
+            Err(Error::Tool { output, .. }) if output.contains("Assertion failed") => {
+                check.judged(Some(output))
+            }
+            Err(other) => return Err(other),
+        };
+        check.seconds = started.elapsed().as_secs_f64();
+        Ok(check)
+    }
+}
+
+/// A check that fails before a proof: the build is not what the plan says.
+fn broken(check: Check, problem: &str) -> Task {
+    settled(check.judged(Some(problem.to_owned())))
+}
+
+/// A check that needs no proof.
+fn settled(check: Check) -> Task {
+    Task { check, prepare: String::new(), checkers: Vec::new(), proof: Proof::Reachability }
+}
+
+/// Reads `files` and turns the cells `free` inside `module` into ports: what they are asked and what they answer. The
+/// signals `shown` become ports as well.
+fn opened(module: &str, files: &str, free: &[&str], shown: &[&str]) -> String {
+    let (cells, boxes) = (each(free, "t:*", ""), each(free, "*", ""));
+    let shown = each(shown, &format!("expose {module}/w:"), ";");
+    format!(
+        "read_verilog {files}; hierarchy -check -top {module}; proc; blackbox {boxes}; flatten; expose -evert {cells}; {shown} \
+         opt_clean"
+    )
+}
+
+/// Each of these between two texts, with spaces.
+fn each<T: AsRef<str>>(all: &[T], before: &str, after: &str) -> String {
+    all.iter().map(|one| format!("{before}{}{after}", one.as_ref())).collect::<Vec<_>>().join(" ")
+}
+
+/// Parts of so many lanes, for proofs one after the other.
+fn in_turn(lanes: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..lanes).step_by(LANES).map(move |first| first..(first + LANES).min(lanes))
+}

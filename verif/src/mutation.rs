@@ -1,0 +1,196 @@
+//! Mutation: faults planted in the Verilog of a build, each of which a simulation must notice.
+//!
+//! Yosys plants them (`mutate`): a bit of a port of a cell is stuck, inverted, or inverted depending on another bit. All
+//! mutants of a run are in one netlist, chosen by a number that is read when the simulation starts, so one compilation
+//! serves them all. A mutant that no simulation notices is excused by a proof that it is equivalent, or it is reported.
+
+mod equivalence;
+mod netlist;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use serde::Serialize;
+use tablewright_design::Design;
+use tablewright_emit::{BuildDir, Names};
+
+use crate::cosim::{recorded, replay};
+use crate::tool::run_for;
+use crate::{Error, vectors};
+
+pub use netlist::Mutant;
+
+/// How much to plant.
+#[derive(Debug, Clone)]
+pub(crate) struct Options {
+    /// Mutants.
+    pub count: usize,
+    /// Of the choice.
+    pub seed: u64,
+    /// Windows or accesses the harness compares for each.
+    pub windows: usize,
+    /// Of each proof of equivalence.
+    pub limit: Duration,
+}
+
+/// A mutant that neither simulation noticed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Survivor {
+    /// What was planted, as Yosys says it.
+    #[serde(flatten)]
+    pub mutant: Mutant,
+    /// The proof that it changes nothing, if there is one; else the testbench is too weak for it, or the proof too hard.
+    pub excused: Option<&'static str>,
+}
+
+/// What came of the mutants.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Mutation {
+    /// Mutants planted.
+    pub mutants: u64,
+    /// Noticed by one simulation or both.
+    pub killed: u64,
+    /// By the comparison of every value, as `sim` does it.
+    pub killed_by_values: u64,
+    /// By the shipped testbench, which sees bitmaps and handshakes.
+    pub killed_by_testbench: u64,
+    /// Windows or accesses that the comparison of values had.
+    pub windows: u64,
+    /// Proved to change nothing.
+    pub excused: u64,
+    /// Neither noticed nor excused.
+    pub unexcused: u64,
+    /// Killed by the comparison of values and not by the shipped testbench, by cell: where bitmaps tell little.
+    pub unseen_by_testbench: BTreeMap<String, u64>,
+    /// Noticed by nothing.
+    pub survivors: Vec<Survivor>,
+}
+
+/// Which simulations noticed a mutant.
+#[derive(Debug, Clone, Copy, Default)]
+struct Noticed {
+    values: bool,
+    testbench: bool,
+}
+
+/// Plants faults in a build and counts which are found. `folder` is for what is made on the way.
+pub(crate) fn mutate(
+    build: &BuildDir,
+    design: &Design,
+    options: &Options,
+    folder: &Path,
+    traced: &[Vec<u8>],
+    progress: &mut (dyn FnMut(u64) + Send),
+) -> Result<Mutation, Error> {
+    let names = Names::new(&design.name);
+    let planted = netlist::plant(build, design, options, folder)?;
+    let bench = Bench {
+        harness: netlist::compile_harness(build, &names, folder)?,
+        testbench: netlist::compile_testbench(build, &names, folder)?,
+        bytes: recorded(design, &vectors::windows(design, options.windows, traced, options.seed)),
+        folder: folder.to_path_buf(),
+    };
+    // Number 0 is the core as it is: were it found wrong, nothing else would mean anything.
+    let untouched = bench.run(0)?;
+    if untouched.values || untouched.testbench {
+        return Err(Error::Tool {
+            program: "the netlist of mutants".to_owned(),
+            output: "the core without a mutant already fails; run `tablewright sim` on this build first"
+                .to_owned(),
+        });
+    }
+    let noticed = bench.run_all(planted.len(), progress)?;
+    let mut found = Mutation {
+        mutants: planted.len() as u64,
+        killed: 0,
+        killed_by_values: 0,
+        killed_by_testbench: 0,
+        windows: options.windows as u64,
+        excused: 0,
+        unexcused: 0,
+        unseen_by_testbench: BTreeMap::new(),
+        survivors: Vec::new(),
+    };
+    for (mutant, noticed) in planted.into_iter().zip(noticed) {
+        found.killed += u64::from(noticed.values || noticed.testbench);
+        found.killed_by_values += u64::from(noticed.values);
+        found.killed_by_testbench += u64::from(noticed.testbench);
+        if noticed.values && !noticed.testbench {
+            *found.unseen_by_testbench.entry(mutant.kind()).or_default() += 1;
+        }
+        if !noticed.values && !noticed.testbench {
+            let excused = equivalence::proof(build, &names, &mutant, folder, options.limit)?;
+            found.excused += u64::from(excused.is_some());
+            found.unexcused += u64::from(excused.is_none());
+            found.survivors.push(Survivor { mutant, excused });
+        }
+    }
+    Ok(found)
+}
+
+/// Both simulations, compiled.
+struct Bench {
+    harness: PathBuf,
+    testbench: PathBuf,
+    bytes: Vec<u8>,
+    folder: PathBuf,
+}
+
+/// Probability of a stall in the second run of the harness, in thousandths.
+const STALL: u32 = 400;
+
+/// A testbench that takes longer has been stopped by its mutant.
+const TESTBENCH_LIMIT: Duration = Duration::from_mins(2);
+
+impl Bench {
+    /// Mutants 1 to `count`, on two threads.
+    fn run_all(&self, count: usize, progress: &mut (dyn FnMut(u64) + Send)) -> Result<Vec<Noticed>, Error> {
+        let next = AtomicUsize::new(0);
+        let progress = std::sync::Mutex::new(progress);
+        let work = || -> Result<Vec<(usize, Noticed)>, Error> {
+            let mut mine = Vec::new();
+            loop {
+                let index = next.fetch_add(1, Ordering::Relaxed);
+                if index >= count {
+                    return Ok(mine);
+                }
+                mine.push((index, self.run(index + 1)?));
+                if let Ok(mut progress) = progress.lock() {
+                    progress(index as u64 + 1);
+                }
+            }
+        };
+        let results = std::thread::scope(|scope| {
+            let threads = [scope.spawn(work), scope.spawn(work)];
+            threads.map(std::thread::ScopedJoinHandle::join)
+        });
+        let mut all = vec![Noticed::default(); count];
+        for result in results {
+            let mine = result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+            for (index, noticed) in mine {
+                all[index] = noticed;
+            }
+        }
+        Ok(all)
+    }
+
+    fn run(&self, number: usize) -> Result<Noticed, Error> {
+        let place = self.folder.join(format!("mutant-{number}"));
+        let io = |source| Error::Io { path: place.display().to_string(), source };
+        std::fs::create_dir_all(&place).map_err(io)?;
+        std::fs::write(place.join(netlist::CHOICE), format!("{number:x}\n")).map_err(io)?;
+        // One that ends without a report was stopped by its mutant.
+        let differs = |stall| -> Result<bool, Error> {
+            Ok(replay(&self.harness, &place, &self.bytes, stall)?.map_or(true, |differing| differing > 0))
+        };
+        // Stalls fill the queue, which back to back never happens.
+        let values = differs(0)? || differs(STALL)?;
+        let mut testbench = Command::new(&self.testbench);
+        let log = place.join("testbench.log");
+        let said = run_for("the testbench", testbench.current_dir(&place), &log, TESTBENCH_LIMIT)?;
+        Ok(Noticed { values, testbench: said.is_none_or(|s| !s.text.lines().any(|l| l.starts_with("PASS"))) })
+    }
+}

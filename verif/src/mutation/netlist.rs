@@ -1,0 +1,210 @@
+//! The netlist that holds all mutants of a run, and the simulations of it.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use serde::Serialize;
+use tablewright_design::Design;
+use tablewright_emit::{BuildDir, Names, boundaries, stream_widths};
+
+use crate::Error;
+use crate::tool::{run, run_for, tail};
+
+use super::Options;
+
+/// The file that says which mutant is at work, in hexadecimal.
+pub(super) const CHOICE: &str = "mutant.hex";
+/// Of compiling the testbench around all mutants.
+const COMPILE_LIMIT: Duration = Duration::from_hours(1);
+/// The core with the mutants in it.
+const MUTATED: &str = "tw_mutated_core";
+
+/// A planted fault.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Mutant {
+    /// `const0`, `const1`, `inv`, `cnot0`, `cnot1`: stuck, inverted, or inverted when another bit is 0 or 1.
+    pub mode: String,
+    /// The module, with a hash of its parameters where it has some.
+    pub module: String,
+    /// The cell in it, with file and line where it has no name of its own.
+    pub cell: String,
+    /// Port of the cell.
+    pub port: String,
+    /// Bit of the port.
+    pub bit: String,
+    /// The whole command, which plants it again.
+    pub command: String,
+}
+
+impl Mutant {
+    fn of(command: &str) -> Option<Self> {
+        let words: Vec<&str> = command.split_whitespace().collect();
+        let after = |flag: &str| {
+            let at = words.iter().position(|w| *w == flag)?;
+            words.get(at + 1).map(|w| (*w).to_owned())
+        };
+        Some(Self {
+            mode: after("-mode")?,
+            module: after("-module")?,
+            cell: after("-cell")?,
+            port: after("-port")?,
+            bit: after("-portbit")?,
+            command: command.trim().to_owned(),
+        })
+    }
+
+    /// The module without the hash of its parameters.
+    pub(crate) fn kind(&self) -> String {
+        self.module.rsplit('\\').next().unwrap_or(&self.module).to_owned()
+    }
+}
+
+/// From the Verilog to what is mutated. Proofs of equivalence begin in the same way, so that cells have the same names.
+/// Registers that are cells of their own become part of the module they are in, so that a proof sees what is behind them.
+pub(super) fn read(core: &str) -> String {
+    format!(
+        "read_verilog tw_*.v; hierarchy -check -top {core}; proc; flatten t:*tw_cut* t:*tw_valid*; hierarchy -check -top \
+         {core}; opt_clean"
+    )
+}
+
+/// Chooses mutants and writes the netlist that has them all, and the core around it.
+pub(super) fn plant(
+    build: &BuildDir,
+    design: &Design,
+    options: &Options,
+    folder: &Path,
+) -> Result<Vec<Mutant>, Error> {
+    let names = Names::new(&design.name);
+    let core = names.core();
+    let io = |path: &Path| {
+        let path = path.display().to_string();
+        move |source| Error::Io { path, source }
+    };
+    let list = folder.join("mutants.ys");
+    // Some are of the memories' contents, which no wire can choose; those are the table flips of another check.
+    let wanted = options.count * 2 + 20;
+    let script =
+        format!("{}; mutate -list {wanted} -seed {} -o {}", read(&core), options.seed, list.display());
+    run("yosys", Command::new("yosys").args(["-q", "-p", &script]).current_dir(build.rtl()))?;
+    let text = std::fs::read_to_string(&list).map_err(io(&list))?;
+    let mutants: Vec<Mutant> = text
+        .lines()
+        .filter_map(Mutant::of)
+        .filter(|m| !m.cell.contains("$meminit") && m.mode != "none")
+        .take(options.count)
+        .collect();
+
+    let width = bits_for(mutants.len());
+    let mut apply = read(&core).replace("; ", "\n");
+    for (index, mutant) in mutants.iter().enumerate() {
+        let command = mutant.command.trim_start_matches("mutate ");
+        let _ = write!(apply, "\nmutate -ctrl mutant {width} {} {command}", index + 1);
+    }
+    let netlist = folder.join("mutated.v");
+    let _ = write!(apply, "\nrename {core} {MUTATED}\nwrite_verilog -noattr {}\n", netlist.display());
+    let script = folder.join("plant.ys");
+    std::fs::write(&script, apply).map_err(io(&script))?;
+    run("yosys", Command::new("yosys").arg("-q").arg(&script).current_dir(build.rtl()))?;
+    let around = folder.join("core.v");
+    std::fs::write(&around, around_text(design, &core, width)).map_err(io(&around))?;
+    Ok(mutants)
+}
+
+fn bits_for(mutants: usize) -> u32 {
+    (mutants + 1).next_power_of_two().ilog2().max(1)
+}
+
+/// A core of the right name with the mutated one in it; its values stand where the probe reads them.
+fn around_text(design: &Design, core: &str, width: u32) -> String {
+    let (in_width, out_width) = stream_widths(design);
+    let (mut own, mut inner, mut down) = (String::new(), String::new(), String::new());
+    let values = boundaries(design);
+    for (i, b) in values.iter().enumerate() {
+        let (name, high) = (&b.name, b.width - 1);
+        if i + 1 == values.len() {
+            let _ = writeln!(own, "  wire {name}_valid = u_mutated.{name}_valid;");
+            let _ = writeln!(own, "  wire [{high}:0] {name}_data = u_mutated.{name}_data;");
+        } else {
+            let _ = write!(inner, ", input wire {name}_valid, input wire [{high}:0] {name}_data");
+            let _ = write!(down, ",\n    .{name}_valid(u_mutated.u_predictor.{name}_valid)");
+            let _ = write!(down, ", .{name}_data(u_mutated.u_predictor.{name}_data)");
+        }
+    }
+    format!(
+        "module tw_mutated_values (input wire clk{inner});
+endmodule
+module {core} (input wire clk, input wire rst_n, input wire s_axis_tvalid, output wire s_axis_tready,
+  input wire [{}:0] s_axis_tdata, output wire m_axis_tvalid, input wire m_axis_tready,
+  output wire [{}:0] m_axis_tdata);
+  reg [{}:0] mutant[0:0];
+  initial $readmemh(\"{CHOICE}\", mutant);
+  {MUTATED} u_mutated (.clk(clk), .rst_n(rst_n), .mutant(mutant[0]), .s_axis_tvalid(s_axis_tvalid),
+    .s_axis_tready(s_axis_tready), .s_axis_tdata(s_axis_tdata), .m_axis_tvalid(m_axis_tvalid),
+    .m_axis_tready(m_axis_tready), .m_axis_tdata(m_axis_tdata));
+{own}  tw_mutated_values u_predictor (.clk(clk){down});
+endmodule
+",
+        in_width - 1,
+        out_width - 1,
+        width - 1
+    )
+}
+
+/// The harness of `tablewright sim` around the mutants.
+pub(super) fn compile_harness(build: &BuildDir, names: &Names, folder: &Path) -> Result<PathBuf, Error> {
+    let place = folder.join("values");
+    let mut verilator = Command::new("verilator");
+    verilator
+        .args(["--cc", "--exe", "--build", "-j", "2", "-Wno-fatal", "-Wno-lint", "-Wno-style"])
+        .args(["--top-module", &names.probe(), "-O3", "--x-assign", "fast", "--x-initial", "fast"])
+        .args(["--output-split", "20000", "-CFLAGS", "-O1 -std=c++17", "--Mdir"])
+        .arg(&place);
+    for file in [build.tb().join(format!("{}.v", names.probe())), build.tb().join("harness.cpp")] {
+        verilator.arg(absolute(&file)?);
+    }
+    run("verilator", verilator.args([folder.join("core.v"), folder.join("mutated.v")]))?;
+    Ok(place.join(format!("V{}", names.probe())))
+}
+
+/// The shipped testbench around the mutants.
+pub(super) fn compile_testbench(build: &BuildDir, names: &Names, folder: &Path) -> Result<PathBuf, Error> {
+    let sources = [folder.join("core.v"), folder.join("mutated.v")];
+    let program = testbench(build, names, &folder.join("testbench"), &sources, COMPILE_LIMIT)?;
+    program.ok_or_else(|| Error::Tool {
+        program: "verilator".to_owned(),
+        output: format!("no end after {} s; the machine may be overloaded", COMPILE_LIMIT.as_secs()),
+    })
+}
+
+/// The shipped testbench around other sources of the core, under Verilator; the program, or none when compiling it takes
+/// longer than `limit`.
+pub(crate) fn testbench(
+    build: &BuildDir,
+    names: &Names,
+    place: &Path,
+    sources: &[PathBuf],
+    limit: Duration,
+) -> Result<Option<PathBuf>, Error> {
+    let vectors = absolute(&build.tb().join("vectors"))?;
+    let mut verilator = Command::new("verilator");
+    verilator
+        .args(["--binary", "--timing", "-j", "2", "-Wno-fatal", "-Wno-lint", "-Wno-style", "-O3"])
+        .args(["--x-assign", "fast", "--x-initial", "fast", "--output-split", "5000", "-CFLAGS", "-O0"])
+        .args(["--top-module", &names.testbench(), "-o", "testbench", "--Mdir"])
+        .arg(place)
+        .arg(format!("-DTW_VECTORS=\"{}/\"", vectors.display()))
+        .arg(absolute(&build.tb().join(format!("{}.v", names.testbench())))?);
+    verilator.args(sources);
+    match run_for("verilator", &verilator, &place.with_extension("log"), limit)? {
+        None => Ok(None),
+        Some(finished) if finished.success => Ok(Some(place.join("testbench"))),
+        Some(finished) => Err(Error::Tool { program: "verilator".to_owned(), output: tail(&finished.text) }),
+    }
+}
+
+fn absolute(path: &Path) -> Result<PathBuf, Error> {
+    std::path::absolute(path).map_err(|source| Error::Io { path: path.display().to_string(), source })
+}

@@ -1,0 +1,379 @@
+//! Everything that is known to check about a build, by level, and the certificate of it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use sha2::{Digest, Sha256};
+use tablewright_design::Design;
+use tablewright_emit::{BuildDir, Manifest, Names, changed_files, hex};
+use tablewright_plan::Plan;
+
+use crate::certificate::{Certificate, Check, Group, Level, Outcome, VERSION};
+use crate::faults::{Labelled, flip_tables};
+use crate::mutation::{self, Mutation};
+use crate::{Cosim, Error, check_images, formal, gates, icarus, simulate, tool, vectors};
+
+/// What to check, and with what.
+#[derive(Debug, Clone)]
+pub struct Verify {
+    /// How much.
+    pub level: Level,
+    /// Of vectors, stalls, mutants, flips.
+    pub seed: u64,
+    /// Cell library of the netlist; generic gates without one.
+    pub liberty: Option<PathBuf>,
+    /// Mutants instead of the level's own number.
+    pub mutants: Option<usize>,
+    /// Windows or accesses of a trace, for the vectors.
+    pub traced: Vec<Vec<u8>>,
+    /// Labelled windows of a trace and the design that takes windows, for flipped table bits.
+    pub labelled: Option<(Design, Labelled)>,
+}
+
+/// How far a level goes.
+struct Effort {
+    /// Windows compared with nobody stalling, and with stalls.
+    windows: [usize; 2],
+    /// Of each proof.
+    proof: Duration,
+    /// Of synthesis and of the simulation of its netlist; zero leaves both out.
+    gates: Duration,
+    mutants: usize,
+    /// Windows compared for each mutant.
+    mutant_windows: usize,
+    /// Entries flipped of each bit position of each bank.
+    flips: usize,
+}
+
+fn effort(level: Level) -> Effort {
+    let seconds = Duration::from_secs;
+    match level {
+        Level::Quick => Effort {
+            windows: [400, 200],
+            proof: seconds(30),
+            gates: seconds(0),
+            mutants: 0,
+            mutant_windows: 0,
+            flips: 2,
+        },
+        Level::Full => Effort {
+            windows: [2000, 1000],
+            proof: seconds(120),
+            gates: seconds(1200),
+            mutants: 50,
+            mutant_windows: 200,
+            flips: 8,
+        },
+        Level::Signoff => Effort {
+            windows: [20_000, 10_000],
+            proof: seconds(1800),
+            gates: seconds(7200),
+            mutants: 500,
+            mutant_windows: 1000,
+            flips: 32,
+        },
+    }
+}
+
+/// Probability of a stall where streams stall.
+const STALL: f64 = 0.3;
+
+/// Checks a build. `progress` hears what is being done.
+pub fn verify(
+    build: &BuildDir,
+    manifest: &Manifest,
+    design: &Design,
+    plan: &Plan,
+    wanted: &Verify,
+    progress: &mut (dyn FnMut(&str) + Send),
+) -> Result<Certificate, Error> {
+    let effort = effort(wanted.level);
+    let names = Names::new(&design.name);
+    let work = Workplace::new(build)?;
+    let mut certificate = Certificate {
+        version: VERSION,
+        model: manifest.model.clone(),
+        core: manifest.core.clone(),
+        manifest_sha256: file_sha256(&build.root().join("manifest.json"))?,
+        changed_files: changed_files(build, manifest),
+        level: wanted.level,
+        seed: wanted.seed,
+        tools: tools()?,
+        liberty_sha256: wanted.liberty.as_deref().map(file_sha256).transpose()?,
+        passed: false,
+        checks: Vec::new(),
+        mutation: None,
+        faults: None,
+        seconds: BTreeMap::new(),
+    };
+    let checks = &mut certificate.checks;
+
+    progress("images");
+    let (fault, images) = timed(|| Ok(images(build, design, plan)))?;
+    let readable = images.is_none_or(|complete| complete);
+    checks.push(fault);
+    if readable {
+        for (stall, windows) in [0.0, STALL].into_iter().zip(effort.windows) {
+            progress("golden model and Verilator");
+            checks.push(compare(build, design, plan, wanted, stall, windows)?);
+        }
+        progress("shipped testbench under Icarus");
+        checks.push(timed_check(|| shipped(build, design))?);
+        progress("netlist");
+        let place = work.folder("gates")?;
+        checks.push(timed_check(|| netlist(build, &names, wanted, &effort, &place))?);
+    }
+    if readable {
+        let place = work.folder("formal")?;
+        let mut told = |name: &str| progress(name);
+        checks.extend(formal::prove(build, design, plan, place, effort.proof, None, &mut told)?);
+    } else {
+        let check = Check::new(
+            Group::Formal,
+            "proofs",
+            "not done",
+            "tools refuse Verilog whose memory images are missing",
+        );
+        checks.push(check.skipped("an image cannot be read".to_owned()));
+    }
+
+    let count = wanted.mutants.unwrap_or(effort.mutants);
+    let sound = checks.iter().all(|c| c.outcome != Outcome::Failed);
+    let options = mutation::Options {
+        count,
+        seed: wanted.seed,
+        windows: effort.mutant_windows.max(100),
+        limit: effort.proof.min(Duration::from_mins(2)),
+    };
+    let method = "Yosys mutate, all mutants in one netlist, sampled by seed; killed by the comparison of every value or by \
+                  the shipped testbench, both under Verilator";
+    let scope = "one stuck, inverted or conditionally inverted bit of a port of a cell at a time, contents of memories left \
+                 out; survivors are excused by proof alone";
+    let check = Check::new(Group::Mutation, "mutants", method, scope);
+    if count == 0 {
+        checks.push(check.skipped("level quick plants none; --mutants N does".to_owned()));
+    } else if !sound {
+        checks.push(
+            check.skipped("a check before failed, so every mutant would seem to be noticed".to_owned()),
+        );
+    } else {
+        progress("mutants");
+        let started = Instant::now();
+        let place = work.folder("mutation")?;
+        let found = mutation::mutate(build, design, &options, &place, &wanted.traced, &mut |_| ())?;
+        let mut check = judge_mutants(check, &found);
+        check.seconds = started.elapsed().as_secs_f64();
+        checks.push(check);
+        certificate.mutation = Some(found);
+    }
+    if let Some((design, labelled)) = &wanted.labelled {
+        progress("flipped table bits");
+        let started = Instant::now();
+        let found = flip_tables(design, labelled, effort.flips, wanted.seed, &mut |_| ());
+        let method = "flips on the golden model, entries chosen by seed";
+        let scope = "one bit of one entry at a time, each bit position of each bank; registers are not flipped. A ranking, \
+                     with nothing to fail";
+        let mut check = Check::new(Group::Faults, "table bits", method, scope)
+            .covering("flips", found.flips)
+            .covering("windows", found.windows)
+            .judged(None);
+        check.seconds = started.elapsed().as_secs_f64();
+        certificate.checks.push(check);
+        certificate.faults = Some(found);
+    }
+    certificate.conclude();
+    Ok(certificate)
+}
+
+/// A folder for what is made on the way, removed at the end.
+struct Workplace(PathBuf);
+
+impl Workplace {
+    fn new(build: &BuildDir) -> Result<Self, Error> {
+        let path = build.sim().join(format!("verify-{}", std::process::id()));
+        std::fs::create_dir_all(&path)
+            .map_err(|source| Error::Io { path: path.display().to_string(), source })?;
+        // Tools are started elsewhere.
+        std::path::absolute(&path)
+            .map(Self)
+            .map_err(|source| Error::Io { path: path.display().to_string(), source })
+    }
+
+    fn folder(&self, name: &str) -> Result<PathBuf, Error> {
+        let path = self.0.join(name);
+        std::fs::create_dir_all(&path)
+            .map_err(|source| Error::Io { path: path.display().to_string(), source })?;
+        Ok(path)
+    }
+}
+
+impl Drop for Workplace {
+    fn drop(&mut self) {
+        // What stays behind lies in sim/, which may be deleted at any time.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn timed<T>(make: impl FnOnce() -> Result<(Check, T), Error>) -> Result<(Check, T), Error> {
+    let started = Instant::now();
+    let (mut check, rest) = make()?;
+    check.seconds = started.elapsed().as_secs_f64();
+    Ok((check, rest))
+}
+
+fn timed_check(make: impl FnOnce() -> Result<Check, Error>) -> Result<Check, Error> {
+    Ok(timed(|| make().map(|check| (check, ())))?.0)
+}
+
+/// Images against the model; beside it, for one that differs, whether all lines are there.
+fn images(build: &BuildDir, design: &Design, plan: &Plan) -> (Check, Option<bool>) {
+    let (fault, faulty) = check_images(build, design, plan);
+    let check = Check::new(
+        Group::Differential,
+        "images",
+        "every word and newline of every memory image against the model",
+        "all images; a missing one would read as zeros in simulators",
+    )
+    .covering("images", tablewright_emit::images(design, plan).len() as u64)
+    .covering("faulty", faulty as u64);
+    let complete = fault.as_ref().map(|f| f.line > 0);
+    (check.judged(fault.map(|f| format!("{} line {}: {}", f.file, f.line, f.problem))), complete)
+}
+
+/// Golden model and Verilator at every kernel boundary.
+fn compare(
+    build: &BuildDir,
+    design: &Design,
+    plan: &Plan,
+    wanted: &Verify,
+    stall: f64,
+    count: usize,
+) -> Result<Check, Error> {
+    let windows = vectors::windows(design, count, &wanted.traced, wanted.seed);
+    let options = Cosim { stall, seed: wanted.seed, waves: None };
+    timed_check(|| {
+        let report = simulate(build, design, plan, &windows, &options, &mut |_| ())?;
+        let (name, scope) = if stall > 0.0 {
+            (
+                "golden = Verilator, with stalls",
+                "random stalls of both streams; every value of every kernel, in value and cycle",
+            )
+        } else {
+            (
+                "golden = Verilator",
+                "back to back; every value of every kernel, in value and cycle; latency and interval as planned",
+            )
+        };
+        let method = "co-simulation, two-valued; corner cases, then the trace's windows, then random ones";
+        let check = Check::new(Group::Differential, name, method, scope)
+            .covering("windows", report.vectors)
+            .covering("values each", report.values_per_window)
+            .covering("cycles", report.cycles)
+            .covering("mismatches", report.mismatches);
+        let problem = report.first.as_ref().map(|m| {
+            format!(
+                "kernel {}, window {}, row {}, cycle {}: expected {:?}, got {:?}",
+                m.kernel, m.window, m.row, m.cycle, m.expected, m.actual
+            )
+        });
+        let problem =
+            problem.or_else(|| (!report.passed()).then(|| "latency, interval or a standstill".to_owned()));
+        Ok(check.judged(problem))
+    })
+}
+
+/// The shipped testbench under Icarus: unknown values, resets in the middle, stalls.
+fn shipped(build: &BuildDir, design: &Design) -> Result<Check, Error> {
+    let check = Check::new(
+        Group::Differential,
+        "golden = Icarus",
+        "the shipped testbench, four-valued",
+        "bitmaps of the shipped vectors; eight resets with windows inside, random stalls, handshakes never unknown",
+    );
+    Ok(check.judged(icarus(build, &design.name)?.err().map(|said| tool::tail(&said))))
+}
+
+/// The netlist of gates under Verilator.
+fn netlist(
+    build: &BuildDir,
+    names: &Names,
+    wanted: &Verify,
+    effort: &Effort,
+    folder: &Path,
+) -> Result<Check, Error> {
+    let gates = if wanted.liberty.is_some() { "cells of the Liberty file" } else { "generic gates" };
+    let check = Check::new(
+        Group::Differential,
+        "golden = netlist",
+        &format!("Yosys to {gates}, then the shipped testbench under Icarus"),
+        "bitmaps of the shipped vectors, four-valued, no delays; constant memories (tw_rom) stay as their Verilog, writable \
+         ones are flip-flops; mapped without optimising for area or speed",
+    );
+    if effort.gates.is_zero() {
+        return Ok(check.skipped("level quick does not synthesise".to_owned()));
+    }
+    let limited = |check: Check| {
+        let mut check =
+            check.skipped(format!("no end within {} s of processor time", effort.gates.as_secs()));
+        check.outcome = Outcome::Undecided;
+        check
+    };
+    Ok(match gates::simulate(build, names, wanted.liberty.as_deref(), folder, effort.gates)? {
+        None => limited(check),
+        Some(mapped) => {
+            let check = check.covering("cells", mapped.cells);
+            match mapped.verdict {
+                Some(verdict) => check.judged(verdict.err()),
+                None if mapped.cells > gates::MOST_CELLS => check.skipped(format!(
+                    "{} cells are more than the {} up to which a netlist is simulated; it was synthesised only",
+                    mapped.cells,
+                    gates::MOST_CELLS
+                )),
+                None => limited(check),
+            }
+        }
+    })
+}
+
+fn judge_mutants(check: Check, found: &Mutation) -> Check {
+    let problem = (found.unexcused > 0).then(|| {
+        let named = found.survivors.iter().filter(|s| s.excused.is_none());
+        let names: Vec<String> = named
+            .map(|s| {
+                let m = &s.mutant;
+                format!("{} {} {}[{}] {}", m.module, m.cell, m.port, m.bit, m.mode)
+            })
+            .collect();
+        format!("{} survived without a proof that they change nothing: {}", found.unexcused, names.join("; "))
+    });
+    check
+        .covering("mutants", found.mutants)
+        .covering("killed", found.killed)
+        .covering("excused", found.excused)
+        .covering("windows each", found.windows)
+        .judged(problem)
+}
+
+/// Versions of all that is used.
+fn tools() -> Result<BTreeMap<String, String>, Error> {
+    let programs: [(&str, &[&str], &str); 4] = [
+        ("verilator", &["--version"], "Verilator"),
+        ("iverilog", &["-V"], "Icarus"),
+        ("yosys", &["-V"], "Yosys"),
+        ("yosys-abc", &["-c", "version"], "ABC 1"),
+    ];
+    let mut versions = BTreeMap::new();
+    versions.insert("tablewright".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
+    for (program, arguments, word) in programs {
+        versions.insert(program.to_owned(), tool::version(program, arguments, word)?);
+    }
+    Ok(versions)
+}
+
+fn file_sha256(path: &Path) -> Result<String, Error> {
+    let bytes =
+        std::fs::read(path).map_err(|source| Error::Io { path: path.display().to_string(), source })?;
+    let digest: Vec<i64> = Sha256::digest(bytes).iter().rev().map(|&b| i64::from(b)).collect();
+    Ok(hex(&digest, 8))
+}
