@@ -3,9 +3,9 @@
 //! Cycles and memories of a design follow from its shape, but a little also from what its tables hold: the width of a
 //! sum, hence of the thresholds behind it; whether a residual sum must drop a fraction bit, which costs a cycle; whether
 //! a bias fits into the entries, which may save one. The stand-in is on the careful side in each: every residual sum
-//! grows by a bit and drops one, every bias stands apart, the subspaces of a table differ in scale. The trained models of
-//! this repository take the same table bits, as many cycles, up to six fewer for each layer or one more, and storage within 0.5 %
-//! (`tests/stand_in.rs` holds the shipped ones to that).
+//! grows by a bit and drops one, every bias stands apart, the subspaces of a table differ in scale, no tree looks at a feature
+//! twice while there are others. The trained models of this repository take as many cycles, up to six fewer for each layer or
+//! one more, and as much storage or up to a tenth less (`tests/stand_in.rs` holds the shipped ones to that).
 
 use std::collections::BTreeMap;
 

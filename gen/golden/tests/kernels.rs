@@ -5,7 +5,7 @@ mod common;
 
 use common::{network, spec, windows};
 use proptest::prelude::*;
-use tablewright_design::{IntEncoder, IntEncoderKind, IntTable, Metric, Node, Op, lower, passes};
+use tablewright_design::{IntTable, Node, Op, lower, passes};
 use tablewright_golden::Golden;
 use tablewright_model::testing::random_model;
 
@@ -15,7 +15,8 @@ fn plainly(node: &Node, x: &[i64], other: &[i64]) -> Option<Vec<i64>> {
     let each = |f: &dyn Fn(usize, usize) -> i64| (0..rows * lanes).map(|i| f(i / lanes, i % lanes)).collect();
     match &node.op {
         Op::Encode { encoder, .. } => {
-            Some(x.chunks(encoder.features).flat_map(|x| codes(encoder, x)).collect())
+            let codes = x.chunks(encoder.features).flat_map(|x| encoder.codes(x));
+            Some(codes.map(|code| code as i64).collect())
         }
         Op::Lookup { table } => Some(each(&|r, o| sum(table, |c| x[r * table.subspaces + c] as usize, o))),
         Op::Transpose { lead: None } => Some(each(&|r, l| x[l * rows + r])),
@@ -45,52 +46,17 @@ fn plainly(node: &Node, x: &[i64], other: &[i64]) -> Option<Vec<i64>> {
                 sum(table, |c| weights[c] as usize * k + other[v * n + c] as usize, 0)
             }))
         }
-        Op::Norm { unit, kept } => Some(
-            x.chunks(unit.lanes)
-                .flat_map(|x| {
-                    let total: i64 = x.iter().sum();
-                    let centred: Vec<i64> = x.iter().map(|v| unit.lanes as i64 * v - total).collect();
-                    let variance = centred.iter().map(|c| c * c).sum::<i64>() as u64 + unit.eps;
-                    let e = (64 - variance.leading_zeros()).div_ceil(2);
-                    let index = (u128::from(variance) << 8 >> (2 * e)) as usize;
-                    let gain = i64::from(unit.rsqrt[index - 64]);
-                    kept.iter().map(move |&lane| (centred[lane] * gain + (1 << (e - 1))) >> e)
-                })
-                .collect(),
-        ),
+        Op::Norm { unit, kept } => {
+            let rows = x.chunks(unit.lanes).map(|x| unit.of_row(x));
+            Some(rows.flat_map(|row| kept.iter().map(|&lane| row[lane]).collect::<Vec<_>>()).collect())
+        }
         _ => None,
     }
 }
 
-fn codes(encoder: &IntEncoder, x: &[i64]) -> Vec<i64> {
-    let (split, threshold) = match &encoder.kind {
-        IntEncoderKind::Tree { split, threshold, .. } => (split, threshold),
-        IntEncoderKind::Nearest { prototypes, lift, metric, .. } => {
-            let distance = |c: usize, k: usize| -> i64 {
-                encoder
-                    .range(c)
-                    .map(|f| (x[f] * (1 << lift) - prototypes[k * encoder.features + f]).abs())
-                    .map(|d| if *metric == Metric::L2 { d * d } else { d })
-                    .sum()
-            };
-            let nearest = |c: usize| (0..encoder.prototypes()).min_by_key(|&k| distance(c, k)).unwrap();
-            return (0..encoder.subspaces).map(|c| nearest(c) as i64).collect();
-        }
-    };
-    let (levels, nodes) = (encoder.code_bits as usize, encoder.prototypes() - 1);
-    let code = |c: usize| {
-        let step = |node: usize, level: usize| {
-            2 * node + 1 + usize::from(x[split[c * levels + level]] >= threshold[c * nodes + node])
-        };
-        ((0..levels).fold(0, step) - nodes) as i64
-    };
-    (0..encoder.subspaces).map(code).collect()
-}
-
 fn sum(table: &IntTable, row: impl Fn(usize) -> usize, output: usize) -> i64 {
-    let bias = table.bias.as_ref().map_or(0, |b| b[output]);
-    (0..table.subspaces).map(|c| i64::from(table.entry(c, row(c), output)) << table.shifts[c]).sum::<i64>()
-        + bias
+    let rows: Vec<usize> = (0..table.subspaces).map(row).collect();
+    table.sum(&rows)[output]
 }
 
 proptest! {

@@ -183,8 +183,8 @@ pub struct InputConfig {
     pub degree: usize,
     /// Entries of the recent-request filter.
     pub filter: usize,
-    /// Only deltas inside a page of 2^`page_bits` bytes are labelled; for physical addresses, 12. Every delta if a file
-    /// does not say.
+    /// Deltas are labelled, and prefetches issued, only inside the access's page of 2^`page_bits` bytes; for physical
+    /// addresses, 12. Wherever they lead if a file does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub page_bits: Option<u32>,
 }

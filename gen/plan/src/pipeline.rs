@@ -80,15 +80,6 @@ impl Directives {
         design.nodes.iter().map(of).collect()
     }
 
-    /// A register behind every step: the fastest clock.
-    pub fn everywhere(design: &Design, shapes: &[Elements]) -> Self {
-        let of = |(node, &elements): (&Node, &Elements)| Directive {
-            cuts: mask(steps(node, elements).len()),
-            elements,
-        };
-        Self(design.nodes.iter().zip(shapes).map(of).collect())
-    }
-
     /// As few registers as leave at most `budget` levels between two of them, where that can be had: a step that alone has
     /// more levels gets a cycle of its own.
     pub fn within(design: &Design, shapes: &[Elements], budget: u32) -> Self {
@@ -116,11 +107,6 @@ impl Directives {
 /// Bits of a word of a pair table's bank when its elements are parallel.
 fn bank_width(table: &IntTable) -> u64 {
     u64::from(table.bits) << (table.rows.ilog2() / 2)
-}
-
-/// A mask of `steps` ones.
-fn mask(steps: usize) -> u32 {
-    (1_u64 << steps).wrapping_sub(1) as u32
 }
 
 /// The steps between a node's input and its output. What keeps rows or counts cycles has none: its registers are its own.
@@ -404,7 +390,7 @@ mod tests {
     fn a_budget_is_kept_where_no_step_alone_exceeds_it() {
         for design in designs() {
             let shapes = Directives::shapes(&design);
-            let least = depth(&design, &Directives::everywhere(&design, &shapes));
+            let least = depth(&design, &Directives::within(&design, &shapes, 1));
             let mut before = u64::MAX;
             for budget in 1..60 {
                 let directives = Directives::within(&design, &shapes, budget);

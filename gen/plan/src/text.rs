@@ -290,7 +290,7 @@ mod tests {
         let serial = vec![Elements::Serial; design.nodes.len()];
         for directives in [
             automatic.clone(),
-            Directives::everywhere(&design, &serial),
+            Directives::within(&design, &serial, 1),
             Directives::within(&design, &Directives::shapes(&design), 9),
         ] {
             let text = print(&design, &directives);

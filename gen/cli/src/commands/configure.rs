@@ -96,7 +96,7 @@ struct SearchArgs {
     /// Learn from at most N windows, choose on a quarter as many [default: the configuration's]
     #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     max_windows: Option<usize>,
-    /// Label only deltas inside a page of 2^N bytes; 12 if the trace has physical addresses
+    /// Label, and later issue, only inside a page of 2^N bytes; 12 if the trace has physical addresses
     #[arg(long, value_name = "N", value_parser = RangedI64ValueParser::<u32>::new().range(1..=48))]
     page_bits: Option<u32>,
 }

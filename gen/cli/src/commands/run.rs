@@ -43,7 +43,7 @@ pub(crate) struct Args {
     /// Part of the trace, split by time as `train` does
     #[arg(long, value_enum, default_value_t = Part::All)]
     pub(crate) part: Part,
-    /// Count for F1 only deltas inside a page of 2^N bytes [default: as the model was trained]
+    /// Count for F1, and issue, only inside a page of 2^N bytes [default: as the model was trained]
     #[arg(long, value_name = "N", value_parser = RangedI64ValueParser::<u32>::new().range(1..=48))]
     pub(crate) page_bits: Option<u32>,
 }

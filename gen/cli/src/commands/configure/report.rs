@@ -198,7 +198,7 @@ impl Render for Report<'_> {
         let figures = if self.measured.is_some() {
             "Of models that were made the figures are their own."
         } else {
-            "Planned on stand-in tables: trained ones take as many cycles, up to six fewer a layer or one more, and storage within 0.5 %."
+            "Planned on stand-in tables: trained ones take as many cycles, up to six fewer a layer or one more, and up to a tenth less storage."
         };
         parts.push(format!(
             "Latency and interval in cycles, storage of tables and encoders in bytes, read off the plan. {figures}\n\

@@ -1,0 +1,190 @@
+//! The modules of tables: what is looked up is added, and for pair tables selected.
+
+use minijinja::context;
+use serde::Serialize;
+use tablewright_design::{IntTable, Node, Op};
+use tablewright_plan::{Elements, Stage, pipeline};
+
+use super::{Generated, bits};
+use crate::image::hex;
+
+/// Two operands to one sum, or one that waits for the next level.
+#[derive(Serialize)]
+struct Adder {
+    name: String,
+    a: String,
+    b: Option<String>,
+    registered: bool,
+}
+
+/// The adders over operands `n0_0`, `n0_1`, ..., level by level from level 1, and the name of the sum.
+fn adder_tree(operands: usize, registered: impl Fn(usize) -> bool) -> (Vec<Adder>, String) {
+    let mut level: Vec<String> = (0..operands).map(|i| format!("n0_{i}")).collect();
+    let mut adders = Vec::new();
+    for depth in 1.. {
+        if level.len() == 1 {
+            break;
+        }
+        let next: Vec<Adder> = level
+            .chunks(2)
+            .enumerate()
+            .map(|(i, pair)| Adder {
+                name: format!("n{depth}_{i}"),
+                a: pair[0].clone(),
+                b: pair.get(1).cloned(),
+                registered: registered(depth),
+            })
+            .collect();
+        level = next.iter().map(|a| a.name.clone()).collect();
+        adders.extend(next);
+    }
+    (adders, level.swap_remove(0))
+}
+
+/// A pair table whose elements are parallel, with what waits in front of it.
+pub(super) fn pair_table_module(
+    module: String,
+    node: &Node,
+    [left, right]: [&Node; 2],
+    table: &IntTable,
+    timing: Stage,
+) -> Generated {
+    #[derive(Serialize)]
+    struct Bank {
+        index: usize,
+        file: String,
+        shift: u32,
+    }
+    /// The columns of one head.
+    #[derive(Serialize)]
+    struct Part {
+        first: usize,
+        count: usize,
+    }
+    let cuts = timing.directive.cuts;
+    let steps = pipeline::steps(node, Elements::Parallel).len();
+    let (subspaces, code_bits) = (table.subspaces, table.rows.ilog2() as usize / 2);
+    let group = subspaces * code_bits;
+    // Where the right codes for each element of each head stand: the first bit.
+    let (collect, places): (bool, Vec<Vec<usize>>) = if let Op::Mix { columns, .. } = &node.op {
+        let mut first = 0;
+        let of_head = |count: &usize| {
+            first += count;
+            (first - count..first).map(|column| column * group).collect()
+        };
+        (true, columns.iter().map(of_head).collect())
+    } else {
+        let heads = right.value.lanes / subspaces;
+        let of_head = |head| (0..right.value.rows).map(|key| (key * heads + head) * group).collect();
+        (false, (0..heads).map(of_head).collect())
+    };
+    let heads = places.len();
+    let slots = places.iter().map(Vec::len).max().unwrap_or(1);
+    let of_head = |of_head: &Vec<usize>| {
+        let group = |slot: usize| match of_head.get(slot) {
+            Some(&low) => format!("right[{}:{low}]", low + group - 1),
+            None => format!("{group}'d0"),
+        };
+        (0..slots).rev().map(group).collect::<Vec<_>>().join(",\n    ")
+    };
+    let right_codes: Vec<String> = places.iter().map(of_head).collect();
+    let parts: Vec<Part> = places
+        .iter()
+        .scan(0, |first, of_head| {
+            *first += of_head.len();
+            Some(Part { first: *first - of_head.len(), count: of_head.len() })
+        })
+        .collect();
+    let (adders, root) = adder_tree(subspaces, |depth| cuts >> (depth + 1) & 1 == 1);
+    let banks: Vec<Bank> = (0..subspaces)
+        .map(|index| Bank { index, file: format!("{module}_bank{index}.hex"), shift: table.shifts[index] })
+        .collect();
+    let context = context! {
+        title => format!("{module}: the table of {} for every pair of codes", node.name),
+        module => module.clone(),
+        latency => u64::from(cuts.count_ones()) + timing.delay + u64::from(collect),
+        delay => timing.delay,
+        split => !collect && heads > 1,
+        step => timing.row_interval,
+        left_width => left.value.lanes * code_bits,
+        left_rows => timing.waiting_rows(left.value.rows as u64, node.value.rows as u64),
+        right_rows => right.value.rows,
+        right_width => right.value.lanes * code_bits,
+        steps,
+        cuts => bits(cuts, steps),
+        select_registered => cuts >> 1 & 1 == 1,
+        subspaces,
+        heads,
+        head_bits => heads.next_power_of_two().ilog2().max(1),
+        slots,
+        lanes => node.value.lanes,
+        collect,
+        words => 1_usize << code_bits,
+        code_bits,
+        bits => table.bits,
+        sum_width => node.value.format.width,
+        sum_format => node.value.format.to_string(),
+        low => node.value.bounds.low,
+        high => node.value.bounds.high,
+        right_codes,
+        slot => table.bits.next_power_of_two(),
+        slot_bits => table.bits.next_power_of_two().ilog2(),
+        banks => crate::render::data(&banks),
+        parts => crate::render::data(&parts),
+        adders => crate::render::data(&adders),
+        root,
+    };
+    Generated { module, template: "pair_table.v.j2", context }
+}
+
+/// A module with one table, or with several of the same shape side by side.
+pub(super) fn table_module(module: String, node: &Node, tables: &[IntTable], cuts: u32) -> Generated {
+    #[derive(Serialize)]
+    struct Bank {
+        index: usize,
+        file: String,
+        shift: u32,
+    }
+    #[derive(Serialize)]
+    struct Group {
+        first_lane: usize,
+        banks: Vec<Bank>,
+    }
+    let sum_width = node.value.format.width;
+    // Tables side by side have one shape, and no bias.
+    let table = &tables[0];
+    let steps = pipeline::steps(node, Elements::Serial).len();
+    let group = |(g, table): (usize, &IntTable)| Group {
+        first_lane: g * table.outputs,
+        banks: (0..table.subspaces)
+            .map(|c| (g * table.subspaces + c, table.shifts[c]))
+            .map(|(index, shift)| Bank { index, file: format!("{module}_bank{index}.hex"), shift })
+            .collect(),
+    };
+    let groups: Vec<Group> = tables.iter().enumerate().map(group).collect();
+    let (adders, root) =
+        adder_tree(table.subspaces + usize::from(table.bias.is_some()), |depth| cuts >> depth & 1 == 1);
+    let address_width = table.rows.ilog2();
+    let context = context! {
+        title => format!("{module}: the tables of {}", node.name),
+        module => module.clone(),
+        latency => cuts.count_ones(),
+        steps,
+        cuts => bits(cuts, steps),
+        subspaces => table.subspaces,
+        words => table.rows,
+        outputs => table.outputs,
+        bits => table.bits,
+        sum_width,
+        sum_format => node.value.format.to_string(),
+        low => node.value.bounds.low,
+        high => node.value.bounds.high,
+        address_width,
+        in_width => tables.len() * table.subspaces * address_width as usize,
+        bias => table.bias.as_ref().map(|b| hex(b, sum_width)),
+        groups => crate::render::data(&groups),
+        adders => crate::render::data(&adders),
+        root,
+    };
+    Generated { module, template: "table.v.j2", context }
+}
