@@ -130,7 +130,8 @@ impl IntEncoder {
     }
 
     /// Converts a float encoder of `subspaces` subspaces whose input has `format` and raw values within `bounds`.
-    /// `activation_bits` is how wide distances are taken where the input is narrower.
+    /// `activation_bits` is how wide distances are taken where the input is narrower. With `loaded` the widths hold any
+    /// threshold and any prototype, whatever those at hand need.
     pub fn quantise(
         encoder: &Encoder,
         features: usize,
@@ -138,6 +139,7 @@ impl IntEncoder {
         format: Format,
         bounds: Bounds,
         activation_bits: u32,
+        loaded: bool,
     ) -> Self {
         let scale = f64::from(format.frac).exp2();
         let width = format.width + u32::from(!format.signed);
@@ -150,7 +152,11 @@ impl IntEncoder {
                     if t > bounds.high as f64 { bounds.high + 1 } else { (t as i64).max(bounds.low) }
                 };
                 let threshold: Vec<i64> = threshold.iter().map(|&t| raw(t)).collect();
-                let widest = threshold.iter().fold(bounds, |b, &t| b.union(Bounds::point(t)));
+                let widest = if loaded {
+                    bounds.union(Bounds::point(bounds.high + 1))
+                } else {
+                    threshold.iter().fold(bounds, |b, &t| b.union(Bounds::point(t)))
+                };
                 Self {
                     features,
                     subspaces,
@@ -168,7 +174,8 @@ impl IntEncoder {
                 let raw: Vec<i64> =
                     prototypes.iter().map(|&p| (f64::from(p) * scale).round() as i64).collect();
                 let needed = Bounds::of(raw.iter().copied()).unwrap_or(Bounds::point(0)).signed_width();
-                let width = width.max(needed.min(width + PROTOTYPE_EXTRA_BITS));
+                let widest = width + PROTOTYPE_EXTRA_BITS;
+                let width = if loaded { widest } else { width.max(needed.min(widest)) };
                 let limits = Format::signed(width, 0).bounds();
                 let raw = raw.iter().map(|p| *p.clamp(&limits.low, &limits.high)).collect();
                 // Subspace 0 is never narrower than another.

@@ -5,6 +5,7 @@ use tablewright_model::{InputConfig, NetworkConfig};
 
 use crate::encoder::IntEncoder;
 use crate::format::{Bounds, Format, Requantise};
+use crate::loaded::Protection;
 use crate::table::IntTable;
 use crate::units::{GeluUnit, NormUnit, SoftmaxUnit};
 
@@ -195,6 +196,9 @@ pub struct Design {
     /// It takes one access at a time and keeps what it needs of earlier ones ([`crate::passes::stream`]), instead of a
     /// window at a time.
     pub streaming: bool,
+    /// The contents of tables, encoders and constants are loaded at run time, guarded so ([`crate::lower_loaded`]); where
+    /// nothing is said they are part of the hardware.
+    pub loaded: Option<Protection>,
     /// In topological order; the first is the window, the last the threshold.
     pub nodes: Vec<Node>,
 }

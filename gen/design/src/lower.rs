@@ -3,7 +3,7 @@
 //! The graph is the whole reference network, all rows of all layers. What need not be computed is removed by
 //! [`crate::passes`], each pass on its own and proved by the golden model.
 
-use ndarray::{Array1, Array2, Axis, concatenate};
+use ndarray::{Array1, Array2, Array3, ArrayView3, Axis, concatenate};
 use tablewright_model::{
     Activation, AttentionActivation, Encoder, KernelSpec, Layer, Linear, NetworkConfig, Pair, Pool,
     Positions, Table, TableModel,
@@ -12,6 +12,7 @@ use tablewright_model::{
 use crate::encoder::IntEncoder;
 use crate::format::{Bounds, Format, Requantise, frac_for, to_raw};
 use crate::graph::{Design, Node, NodeId, Op, Value};
+use crate::loaded::{Fitted, Protection, clamp};
 use crate::table::IntTable;
 use crate::units::{GeluUnit, NormUnit, SoftmaxUnit};
 
@@ -27,7 +28,26 @@ const RESIDUAL_FRAC_SPREAD: i32 = 16;
 
 /// Lowers a checked model.
 pub fn lower(model: &TableModel) -> Design {
-    let mut b = Builder { nodes: Vec::new(), width: model.activation_bits };
+    lower_with(model, Contents::Frozen).design
+}
+
+/// What becomes of the contents of tables and encoders.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Contents<'a> {
+    /// They are part of the hardware, which is made as narrow as they allow.
+    Frozen,
+    /// They are loaded.
+    Loaded {
+        /// What guards them.
+        protection: Protection,
+        /// The design whose scales are taken instead of the model's own.
+        like: Option<&'a Design>,
+    },
+}
+
+/// [`lower`], [`crate::lower_loaded`] and [`crate::lower_like`].
+pub(crate) fn lower_with(model: &TableModel, contents: Contents<'_>) -> Fitted {
+    let mut b = Builder { nodes: Vec::new(), width: model.activation_bits, contents, beyond: Vec::new() };
     let net = &model.network;
     let lead = net.pool == Pool::Cls;
 
@@ -61,22 +81,67 @@ pub fn lower(model: &TableModel) -> Design {
     // chosen, often a multiple of a power of two, and shut out the integers that are equal to it.
     let threshold = f64::from((model.threshold / (1.0 - model.threshold)).ln() as f32);
     b.threshold("bitmap", logits, threshold);
-    Design {
+    let design = Design {
         name: model.name.clone(),
         network: net.clone(),
         input: model.input.clone(),
         streaming: false,
+        loaded: match contents {
+            Contents::Frozen => None,
+            Contents::Loaded { protection, .. } => Some(protection),
+        },
         nodes: b.nodes,
-    }
+    };
+    Fitted { design, beyond: b.beyond }
 }
 
-struct Builder {
+struct Builder<'a> {
     nodes: Vec<Node>,
     /// Activation bits.
     width: u32,
+    contents: Contents<'a>,
+    /// Values cut to their range, by node.
+    beyond: Vec<(String, usize)>,
 }
 
-impl Builder {
+impl<'a> Builder<'a> {
+    fn loaded(&self) -> bool {
+        matches!(self.contents, Contents::Loaded { .. })
+    }
+
+    /// The node of this name in the design whose scales are taken.
+    fn model_of(&self, name: &str) -> Option<&'a Node> {
+        match self.contents {
+            Contents::Loaded { like: Some(like), .. } => like.nodes.iter().find(|node| node.name == name),
+            _ => None,
+        }
+    }
+
+    /// The integers of the table of node `name`.
+    fn table(
+        &mut self,
+        name: &str,
+        entries: &ArrayView3<'_, f32>,
+        bias: Option<&Array1<f32>>,
+        bits: u32,
+    ) -> IntTable {
+        let Contents::Loaded { protection, .. } = self.contents else {
+            return IntTable::quantise(entries, bias, bits);
+        };
+        let like = self.model_of(name).and_then(|node| node.op.tables().first());
+        // Hardware of another shape: the difference is found afterwards, node by node.
+        let like = like.filter(|like| like.subspaces == entries.len_of(Axis(0)));
+        let (table, beyond) = IntTable::quantise_loaded(entries, bias, bits, protection, like);
+        self.count_beyond(name, beyond);
+        table
+    }
+
+    fn count_beyond(&mut self, name: &str, beyond: usize) {
+        if beyond > 0 {
+            self.beyond.push((name.to_owned(), beyond));
+        }
+    }
+
     fn push(&mut self, name: &str, op: Op, inputs: Vec<NodeId>, value: Value) -> NodeId {
         self.nodes.push(Node { name: name.to_owned(), op, inputs, value });
         NodeId(self.nodes.len() - 1)
@@ -120,15 +185,31 @@ impl Builder {
         };
         let value = self.value(x);
         let features = value.lanes / groups;
-        let encoder =
-            IntEncoder::quantise(encoder, features, spec.subspaces, value.format, value.bounds, self.width);
+        let encoder = IntEncoder::quantise(
+            encoder,
+            features,
+            spec.subspaces,
+            value.format,
+            value.bounds,
+            self.width,
+            self.loaded(),
+        );
         let format = Format::bits(encoder.code_bits);
         let out = Value { lanes: groups * encoder.subspaces, format, bounds: format.bounds(), ..value };
         self.push(&format!("{name}_code"), Op::Encode { encoder, groups }, vec![x], out)
     }
 
+    /// The table of a kernel. Where it is loaded there is room for a bias, whether the model at hand has one or not.
+    fn kernel(&mut self, name: &str, codes: NodeId, table: &Table, bits: u32) -> NodeId {
+        if self.loaded() && table.bias.is_none() {
+            let bias = Some(Array1::zeros(table.entries.len_of(Axis(2))));
+            return self.lookup(name, codes, &Table { bias, ..table.clone() }, bits);
+        }
+        self.lookup(name, codes, table, bits)
+    }
+
     fn lookup(&mut self, name: &str, codes: NodeId, table: &Table, bits: u32) -> NodeId {
-        let table = IntTable::quantise(&table.entries.view(), table.bias.as_ref(), bits);
+        let table = self.table(name, &table.entries.view(), table.bias.as_ref(), bits);
         let value = Value {
             lanes: table.outputs,
             format: Format::signed(table.sum_width(), table.frac),
@@ -140,7 +221,7 @@ impl Builder {
 
     fn linear(&mut self, name: &str, x: NodeId, kernel: &Linear) -> NodeId {
         let codes = self.encode(name, x, 1, &kernel.encoder, kernel.spec);
-        self.lookup(name, codes, &kernel.table, kernel.spec.bits)
+        self.kernel(name, codes, &kernel.table, kernel.spec.bits)
     }
 
     /// Embedded segments plus positions. The middle of each column of the tables moves to what is added anyway, the
@@ -160,9 +241,10 @@ impl Builder {
             offset[i % model.network.dim] += middle;
         }
         let bits = embed.spec.bits;
-        if IntTable::quantise(&entries.view(), None, bits).frac
-            <= IntTable::quantise(&embed.table.entries.view(), None, bits).frac
-        {
+        let finer = IntTable::quantise(&entries.view(), None, bits).frac
+            > IntTable::quantise(&embed.table.entries.view(), None, bits).frac;
+        // Where the scale is another model's, what swings around zero is beyond its range the least.
+        if !finer && !self.loaded() {
             entries.clone_from(&embed.table.entries);
             offset = bias;
         }
@@ -195,12 +277,25 @@ impl Builder {
         let magnitude = position.iter().fold(0.0_f64, |m, v| m.max(f64::from(v.abs())));
         let wanted = frac_for(magnitude, self.width).unwrap_or(value.format.frac);
         let most = (value.format.frac + POSITION_EXTRA_FRAC).min(max_frac).max(value.format.frac);
-        let frac = wanted.clamp(value.format.frac, most);
+        let own = wanted.clamp(value.format.frac, most);
+        let like = self.model_of(name).map(|node| node.value);
+        let frac = like.map_or(own, |like| like.format.frac).max(value.format.frac);
         let shift = (frac - value.format.frac) as u32;
-        let constants: Vec<i64> = position.iter().map(|&v| to_raw(f64::from(v), frac)).collect();
         let zero_or_sum = if lead { Bounds::point(0).union(value.bounds) } else { value.bounds };
-        let range = Bounds::of(constants.iter().copied()).unwrap_or(Bounds::point(0));
-        let bounds = zero_or_sum.shifted_left(shift).plus(range);
+        let sum = zero_or_sum.shifted_left(shift);
+        let mut constants: Vec<i64> = position.iter().map(|&v| to_raw(f64::from(v), frac)).collect();
+        let mut range = Bounds::of(constants.iter().copied()).unwrap_or(Bounds::point(0));
+        if self.loaded() {
+            range = match like {
+                Some(like) => Bounds { low: like.bounds.low - sum.low, high: like.bounds.high - sum.high },
+                None => Format::signed(range.signed_width(), frac).bounds(),
+            };
+            let mut beyond = 0;
+            // The row in the place of the cls token is the constant alone, within the same range.
+            constants.iter_mut().for_each(|c| *c = clamp(*c, range, &mut beyond));
+            self.count_beyond(name, beyond);
+        }
+        let bounds = sum.plus(range);
         let operands = range.signed_width().max(value.format.width + shift);
         let out = Value { format: sum_format(bounds, operands, frac), bounds, ..value };
         self.push(name, Op::Position { constants, shift, lead }, vec![x], out)
@@ -220,9 +315,9 @@ impl Builder {
         let normed = self.norm(&format!("{name}_ln1"), x, net.norm_eps);
         let codes = self.encode(&format!("{name}_qkv"), normed, 1, &layer.qkv.encoder, layer.qkv.spec);
         let bits = layer.qkv.spec.bits;
-        let q = self.lookup(&format!("{name}_q"), codes, &layer.qkv.q, bits);
-        let k = self.lookup(&format!("{name}_k"), codes, &layer.qkv.k, bits);
-        let v = self.lookup(&format!("{name}_v"), codes, &layer.qkv.v, bits);
+        let q = self.kernel(&format!("{name}_q"), codes, &layer.qkv.q, bits);
+        let k = self.kernel(&format!("{name}_k"), codes, &layer.qkv.k, bits);
+        let v = self.kernel(&format!("{name}_v"), codes, &layer.qkv.v, bits);
         let mixed = self.attention(name, [q, k, v], layer, model);
         let out = self.linear(&format!("{name}_out"), mixed, &layer.out);
         let x = self.residual(&format!("{name}_mid"), x, out);
@@ -244,7 +339,8 @@ impl Builder {
         let k_codes = self.encode(&format!("{name}_k"), k, heads, right, *spec);
         let softmax = attention == AttentionActivation::Softmax;
         let scale = if softmax { std::f32::consts::LOG2_E } else { 1.0 };
-        let table = pair_table(&table.mapv(|v| (v * scale).clamp(f32::MIN, f32::MAX)), spec.bits);
+        let table = table.mapv(|v| (v * scale).clamp(f32::MIN, f32::MAX));
+        let table = self.table(&format!("{name}_score"), &pairs(&table).view(), None, spec.bits);
         let tokens = self.value(q_codes).rows;
         let value = Value {
             rows: tokens * heads,
@@ -285,7 +381,7 @@ impl Builder {
             Value { rows: v_value.lanes, rows_per_token: 1, lanes: v_value.rows, ..v_value },
         );
         let v_codes = self.encode(&format!("{name}_column"), columns, 1, right, *spec);
-        let table = pair_table(table, spec.bits);
+        let table = self.table(&format!("{name}_mix"), &pairs(table).view(), None, spec.bits);
         let value = Value {
             rows: tokens,
             rows_per_token: 1,
@@ -364,10 +460,9 @@ fn sum_format(bounds: Bounds, operand_width: u32, frac: i32) -> Format {
 }
 
 /// `[C, K, K]` as a table of K² rows of one entry.
-fn pair_table(table: &ndarray::Array3<f32>, bits: u32) -> IntTable {
+fn pairs(table: &Array3<f32>) -> Array3<f32> {
     let (c, left, right) = table.dim();
     let rows: Vec<f32> = table.iter().copied().collect();
-    let flat = ndarray::Array3::from_shape_vec((c, left * right, 1), rows)
-        .unwrap_or_else(|_| unreachable!("the same number of entries"));
-    IntTable::quantise(&flat.view(), None, bits)
+    Array3::from_shape_vec((c, left * right, 1), rows)
+        .unwrap_or_else(|_| unreachable!("the same number of entries"))
 }

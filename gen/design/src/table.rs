@@ -2,7 +2,8 @@
 
 use ndarray::{Array1, Array3, ArrayView3};
 
-use crate::format::{Bounds, frac_for, to_raw};
+use crate::format::{Bounds, Format, frac_for, to_raw};
+use crate::loaded::{Protection, clamp};
 
 /// How many fraction bits finer than the coarsest subspace another one may be. A subspace of tiny entries gains
 /// nothing from a scale far below the rounding error of the coarsest one, and would widen every accumulator.
@@ -30,12 +31,23 @@ pub struct IntTable {
     pub entries: Vec<i32>,
     /// Left shift that aligns each subspace with the accumulator.
     pub shifts: Vec<u32>,
-    /// What is added once, in the accumulator's format; absent when zero or folded into a subspace.
+    /// What is added once, in the accumulator's format. Of a frozen table: absent when zero or folded into a subspace.
     pub bias: Option<Vec<i64>>,
     /// Fraction bits of the accumulator.
     pub frac: i32,
     /// What the sum can be, over all codes and outputs.
     pub bounds: Bounds,
+    /// Set where the contents come over the load stream: nothing but the shape may be relied on.
+    pub loaded: Option<LoadedTable>,
+}
+
+/// What is fixed of a table whose contents are loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LoadedTable {
+    /// What an element of the bias can be.
+    pub bias: Bounds,
+    /// Of the bits of its banks.
+    pub protection: Protection,
 }
 
 impl IntTable {
@@ -93,9 +105,54 @@ impl IntTable {
             bias,
             frac,
             bounds: Bounds::point(0),
+            loaded: None,
         };
         table.bounds = table.sum_bounds();
         table
+    }
+
+    /// Quantises float entries `[C, rows, outputs]` for a table that is loaded. The scales are those of `like`, a table of
+    /// the same shape whose hardware there is, or where there is none as [`Self::quantise`] chooses them; all bounds follow
+    /// from the number of bits alone. A bias is never folded, so that whether there is one does not depend on its values.
+    /// Returns how many values lay beyond their range, too.
+    pub fn quantise_loaded(
+        entries: &ArrayView3<'_, f32>,
+        bias: Option<&Array1<f32>>,
+        bits: u32,
+        protection: Protection,
+        like: Option<&Self>,
+    ) -> (Self, usize) {
+        let (subspaces, rows, outputs) = entries.dim();
+        let (shifts, frac, bias_bounds) = match like.and_then(|like| Some((like, like.loaded?))) {
+            Some((like, loaded)) => (like.shifts.clone(), like.frac, loaded.bias),
+            None => {
+                let own = Self::quantise(entries, None, bits);
+                let extra = if bias.is_some() { BIAS_EXTRA_FRAC } else { 0 };
+                let shifts: Vec<u32> = own.shifts.iter().map(|shift| shift + extra).collect();
+                let frac = own.frac + extra as i32;
+                let entry = bits + shifts.iter().copied().max().unwrap_or(0);
+                let values = bias.iter().flat_map(|b| b.iter()).map(|&v| to_raw(f64::from(v), frac));
+                let needed = Bounds::of(values).map_or(1, Bounds::signed_width);
+                (shifts, frac, Format::signed(needed.max(entry), frac).bounds())
+            }
+        };
+        let mut beyond = 0;
+        let limit = (1 << (bits - 1)) - 1;
+        let range = Bounds { low: -limit, high: limit };
+        let mut raw = Vec::with_capacity(subspaces * rows * outputs);
+        for (plane, shift) in entries.outer_iter().zip(&shifts) {
+            let frac = frac - *shift as i32;
+            raw.extend(plane.iter().map(|&v| clamp(to_raw(f64::from(v), frac), range, &mut beyond) as i32));
+        }
+        let values = bias.map(|b| {
+            b.iter().map(|&v| clamp(to_raw(f64::from(v), frac), bias_bounds, &mut beyond)).collect()
+        });
+        let loaded = Some(LoadedTable { bias: bias_bounds, protection });
+        let bounds = Bounds::point(0);
+        let mut table =
+            Self { subspaces, rows, outputs, bits, entries: raw, shifts, bias: values, frac, bounds, loaded };
+        table.bounds = table.sum_bounds();
+        (table, beyond)
     }
 
     /// Entry of subspace `c`, row `row`, output `o`.
@@ -152,7 +209,11 @@ impl IntTable {
     /// operand is extended and never cut.
     pub fn sum_width(&self) -> u32 {
         let entry = self.bits + self.shifts.iter().copied().max().unwrap_or(0);
-        let bias = self.bias.iter().flatten().map(|&b| Bounds::point(b).signed_width()).max().unwrap_or(1);
+        let of_bias = |bias: &Vec<i64>| match self.loaded {
+            Some(loaded) => loaded.bias.signed_width(),
+            None => bias.iter().map(|&b| Bounds::point(b).signed_width()).max().unwrap_or(1),
+        };
+        let bias = self.bias.as_ref().map_or(1, of_bias);
         self.bounds.signed_width().max(entry).max(bias)
     }
 
@@ -161,8 +222,14 @@ impl IntTable {
         self.entries.len() as u64 * u64::from(self.bits)
     }
 
-    /// Every sum lies between the sums of the smallest and of the largest entries of each column.
+    /// Every sum lies between the sums of the smallest and of the largest entries of each column; of loaded tables these
+    /// may be anything.
     fn sum_bounds(&self) -> Bounds {
+        if let Some(loaded) = self.loaded {
+            let start = if self.bias.is_some() { loaded.bias } else { Bounds::point(0) };
+            let entry = Format::signed(self.bits, 0).bounds();
+            return self.shifts.iter().fold(start, |sum, &shift| sum.plus(entry.shifted_left(shift)));
+        }
         (0..self.outputs)
             .map(|o| {
                 let start = Bounds::point(self.bias.as_ref().map_or(0, |b| b[o]));
