@@ -1,7 +1,7 @@
 // The issue unit: from a row of logits to the blocks to prefetch, best first.
 //
 // Contract: a row waits at row_data with its access's block, and stays until row_taken says that it is done with. First the
-// block enters the recent-request filter. Then the lanes whose logit is at least Threshold are visited from the greatest
+// block enters the recent-request filter. Then the lanes whose logit is at least `threshold` are visited from the greatest
 // logit down, equal ones from the lowest lane up. Lane i stands for block + i + 1 (i < Outputs/2) or block + i - Outputs
 // (else), with all carries dropped. With PageBits above 0 lanes whose block is not in the same 2^PageBits blocks as the
 // access's are left out. A target that the filter has seen is passed over; any other enters it and is issued. The
@@ -17,7 +17,6 @@
 module tw_issue #(
     parameter Outputs    = 6,
     parameter Width      = 8,
-    parameter [Width:0] Threshold = 0,
     parameter Lanes      = 2,
     parameter LaneWidth  = 1,
     parameter Groups     = 3,
@@ -33,6 +32,7 @@ module tw_issue #(
     input  wire [Outputs*Width-1:0] row_data,
     input  wire [   BlockWidth-1:0] row_block,
     input  wire                     row_predict,
+    input  wire [          Width:0] threshold,
     output wire                     row_taken,
     output wire [   BlockWidth-1:0] block,
     output wire                     enter,
@@ -107,7 +107,7 @@ module tw_issue #(
       localparam [LaneWidth-1:0] Here = HereWide[LaneWidth-1:0];
       wire exists = {2'b0, group, Here} < AllOutputs;
       wire signed [Width:0] key = {keys[i*Width+Width-1], keys[i*Width+:Width]};
-      wire predicted = key >= $signed(Threshold);
+      wire predicted = key >= $signed(threshold);
       wire signed [Width+LaneWidth-1:0] rank = {keys[i*Width+:Width], ~Here};
       wire behind = rank < $signed(picked_rank);
       wire inside;

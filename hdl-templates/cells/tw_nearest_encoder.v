@@ -2,19 +2,22 @@
 //
 // Contract: a vector of Features signed numbers comes at most every K + 1 cycles, K = 2^CodeWidth; its code comes K + 4
 // cycles later. The distance is the sum of squared (Squared = 1) or absolute differences, exact in DistanceWidth bits.
-// File holds K prototypes, one a line, feature 0 in the lowest bits.
+// The K prototypes lie in a memory beside this module: `prototype` is the word of the `address` of the cycle before, feature 0
+// in the lowest bits. `reading` is 1 where the address means something.
 module tw_nearest_encoder #(
     parameter Features      = 4,
     parameter Width         = 8,
     parameter CodeWidth     = 3,
     parameter Squared       = 1,
-    parameter DistanceWidth = 18,
-    parameter File          = ""
+    parameter DistanceWidth = 18
 ) (
     input  wire                      clk,
     input  wire                      rst_n,
     input  wire                      in_valid,
     input  wire [Features*Width-1:0] in_data,
+    output wire                      reading,
+    output wire [     CodeWidth-1:0] address,
+    input  wire [Features*Width-1:0] prototype,
     output reg                       out_valid,
     output reg  [     CodeWidth-1:0] code
 );
@@ -27,19 +30,10 @@ module tw_nearest_encoder #(
   reg running, fetched, differed, summed;
   reg [CodeWidth-1:0] count, fetched_code, differed_code, summed_code;
   reg [DistanceWidth-1:0] sum, distance, best;
-  wire [Features*Width-1:0] prototype;
   wire [Features*TermWidth-1:0] terms;
 
-  tw_rom #(
-      .Words(1 << CodeWidth),
-      .Width(Features * Width),
-      .AddressWidth(CodeWidth),
-      .File(File)
-  ) u_prototypes (
-      .clk(clk),
-      .address(count),
-      .data(prototype)
-  );
+  assign reading = running;
+  assign address = count;
 
   always @(posedge clk) begin
     if (!rst_n) begin

@@ -1,12 +1,11 @@
 // One bit a lane: is the logit at least the threshold?
 //
-// Contract: one row of Lanes signed numbers a cycle, Cut cycles of latency. Threshold has one bit more than a logit, so that
+// Contract: one row of Lanes signed numbers a cycle, Cut cycles of latency. `threshold` stands still and has one bit more than a logit, so that
 // "never" can be said. A sigmoid before the comparison is folded into the threshold. The first WarmUp rows after a reset
 // are answered with zeros: so many accesses are missing from the history.
 module tw_threshold #(
     parameter Lanes = 4,
     parameter Width = 8,
-    parameter [Width:0] Threshold = 0,
     parameter WarmUp = 0,
     parameter [0:0] Cut = 1'b1
 ) (
@@ -14,6 +13,7 @@ module tw_threshold #(
     input  wire                   rst_n,
     input  wire                   in_valid,
     input  wire [Lanes*Width-1:0] in_data,
+    input  wire [        Width:0] threshold,
     output wire                   out_valid,
     output reg  [      Lanes-1:0] out_data
 );
@@ -54,7 +54,7 @@ module tw_threshold #(
   generate
     for (i = 0; i < Lanes; i = i + 1) begin : g_lane
       wire signed [Width:0] x = {in_data[i*Width+Width-1], in_data[i*Width+:Width]};
-      wire predicted = !missing && (x >= $signed(Threshold));
+      wire predicted = !missing && (x >= $signed(threshold));
       tw_cut #(
           .Width(1),
           .Cut  (Cut)

@@ -1,19 +1,19 @@
 // Rows in, columns out.
 //
 // Contract: Rows rows of Columns numbers are kept; column c leaves 1 + c * Pace cycles after the last row came, row 0 in the
-// lowest bits. With Lead = 1 a row that is always the same, First, stands below row 0 and does not come. The plan lets no row of the next window come before the last column has left.
+// lowest bits. With Lead = 1 a row that is always the same, `first`, stands below row 0 and does not come. The plan lets no row of the next window come before the last column has left.
 module tw_transpose #(
     parameter Rows    = 3,
     parameter Columns = 4,
     parameter Width   = 8,
     parameter Pace    = 1,
-    parameter Lead    = 0,
-    parameter [Columns*Width-1:0] First = 0
+    parameter Lead    = 0
 ) (
     input  wire                     clk,
     input  wire                     rst_n,
     input  wire                     in_valid,
     input  wire [Columns*Width-1:0] in_data,
+    input  wire [Columns*Width-1:0] first,
     output wire                     out_valid,
     output reg  [(Rows+Lead)*Width-1:0] out_data
 );
@@ -63,14 +63,16 @@ module tw_transpose #(
   genvar r;
   generate
     if (Lead != 0) begin : g_lead
-      reg [Columns*Width-1:0] first;
-      wire [(Columns+1)*Width-1:0] shifted = {{Width{1'b0}}, first};
-      wire [Width-1:0] unused_first = shifted[Width-1:0];
+      reg [Columns*Width-1:0] line;
+      wire [(Columns+1)*Width-1:0] shifted = {{Width{1'b0}}, line};
+      wire [Width-1:0] unused_oldest = shifted[Width-1:0];
       always @(posedge clk) begin
-        if (in_valid && (row == LastRow)) first <= First;
-        else if (out_valid) first <= shifted[(Columns+1)*Width-1:Width];
+        if (in_valid && (row == LastRow)) line <= first;
+        else if (out_valid) line <= shifted[(Columns+1)*Width-1:Width];
       end
-      assign lanes[Width-1:0] = first[Width-1:0];
+      assign lanes[Width-1:0] = line[Width-1:0];
+    end else begin : g_plain
+      wire unused_first = &{1'b0, first};
     end
     for (r = 0; r < Rows; r = r + 1) begin : g_row
       localparam [31:0] OwnWide = r;

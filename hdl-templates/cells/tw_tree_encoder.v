@@ -2,8 +2,8 @@
 //
 // Contract: `keys` holds for each level the feature that level looks at, level 0 lowest, each Width bits signed. A key that
 // is at least its node's threshold goes right (code bit 1). The code comes as many cycles later as Cuts has ones; bit l of
-// Cuts says that there is a register behind level l. A new vector may come every cycle. Thresholds are in heap order (node
-// m of level l at 2^l - 1 + m), lowest first, each in a slot of 2^SlotBits bits.
+// Cuts says that there is a register behind level l. A new vector may come every cycle. `thresholds` stand still, in heap order
+// (node m of level l at 2^l - 1 + m), lowest first, each in a slot of 2^SlotBits bits.
 //
 // Levels without a register between them share a cycle: each is compared with the thresholds of all nodes that can still be
 // reached from the last register, and the bits found before choose among the answers. So n levels in a cycle take 2^n - 1
@@ -12,13 +12,13 @@ module tw_tree_encoder #(
     parameter Levels = 3,
     parameter Width = 8,
     parameter SlotBits = 3,
-    parameter [Levels-1:0] Cuts = {Levels{1'b1}},
-    parameter [((1<<Levels)-1)*(1<<SlotBits)-1:0] Thresholds = 0
+    parameter [Levels-1:0] Cuts = {Levels{1'b1}}
 ) (
     input  wire                    clk,
     input  wire                    rst_n,
     input  wire                    in_valid,
     input  wire [Levels*Width-1:0] keys,
+    input  wire [((1<<Levels)-1)*(1<<SlotBits)-1:0] thresholds,
     output wire                    out_valid,
     output wire [      Levels-1:0] code
 );
@@ -50,7 +50,7 @@ module tw_tree_encoder #(
     for (l = 0; l < Levels; l = l + 1) begin : g_level
       localparam Known = known_bits(l);
       localparam Open = l - Known;
-      wire [(1<<l)*Slot-1:0] row = Thresholds[((1<<l)-1)*Slot+:(1<<l)*Slot];
+      wire [(1<<l)*Slot-1:0] row = thresholds[((1<<l)-1)*Slot+:(1<<l)*Slot];
       wire unused_padding = &{1'b0, row};
       wire [(Levels-l)*Width-1:0] left;
       wire signed [Width-1:0] key = left[Width-1:0];

@@ -30,6 +30,8 @@ pub struct Cosim {
     pub seed: u64,
     /// Where to write waves (FST), if anywhere.
     pub waves: Option<PathBuf>,
+    /// The image to load in place of the build's own (one word a line), where contents are loaded.
+    pub tables: Option<PathBuf>,
 }
 
 /// The first difference, by the cycle it happened in.
@@ -132,6 +134,7 @@ pub fn simulate(
     let mut child = Command::new(&program)
         .args([options.seed.to_string(), format!("{:.0}", options.stall * 1000.0)])
         .arg(&waves)
+        .args(options.tables.iter().map(|file| format!("+tables={}", file.display())))
         .current_dir(build.rtl())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -23,7 +23,7 @@ fn testbench(build: &BuildDir, testbench: &str) -> Result<Result<String, String>
     let source = format!("../tb/{testbench}.v");
     let rtl = build.rtl();
     let mut compile = Command::new("iverilog");
-    compile.args(["-g2005", "-Wall", "-y", ".", "-s", testbench, "-o", &program, &source]);
+    compile.args(["-g2005", "-Wall", "-y", ".", "-y", "../tb", "-s", testbench, "-o", &program, &source]);
     let said = run("iverilog", compile.current_dir(&rtl))?;
     if !said.trim().is_empty() {
         return Ok(Err(said));

@@ -35,6 +35,8 @@ pub struct PrefetcherCosim {
     pub seed: u64,
     /// Where to write waves (FST), if anywhere.
     pub waves: Option<PathBuf>,
+    /// The image to load in place of the build's own (one word a line), where contents are loaded.
+    pub tables: Option<PathBuf>,
 }
 
 /// What went wrong first.
@@ -259,6 +261,7 @@ pub fn simulate_prefetcher(
             options.spacing.to_string(),
         ])
         .arg(&waves)
+        .args(options.tables.iter().map(|file| format!("+tables={}", file.display())))
         .current_dir(build.rtl())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -52,7 +52,7 @@ pub(crate) fn compile(build: &BuildDir, harness: &Harness<'_>, waves: bool) -> R
             top,
         ])
         .args(["-O3", "--x-assign", "fast", "--x-initial", "fast", "--output-split", "20000"])
-        .args(["-CFLAGS", "-O2 -std=c++17", "-y", "."])
+        .args(["-CFLAGS", "-O2 -std=c++17", "-y", ".", "-y", "../tb"])
         .arg("--Mdir")
         .arg(absolute(&folder)?);
     if waves {

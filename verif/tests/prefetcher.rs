@@ -31,7 +31,7 @@ fn model(network: &NetworkConfig, input: InputConfig, bits: u32, seed: u64) -> T
 
 fn run(build: &Build, accesses: &[Demand], spacing: u64, stall: f64) -> PrefetcherReport {
     let plan = PrefetcherPlan::new(&build.design, &build.plan);
-    let options = PrefetcherCosim { spacing, stall, seed: 3, waves: None };
+    let options = PrefetcherCosim { spacing, stall, seed: 3, waves: None, tables: None };
     simulate_prefetcher(&build.dir, &build.design, &plan, accesses, &options, &mut |_| ()).unwrap()
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use tablewright_design::{Design, lower, passes};
+use tablewright_design::{Design, Fitted, Protection, lower, lower_like, lower_loaded, passes};
 use tablewright_emit::{BuildDir, Manifest, PrefetcherSummary, changed_files, check_origin, read_manifest};
 use tablewright_model::{TableModel, load_model};
 use tablewright_plan::Plan;
@@ -32,7 +32,7 @@ impl Built {
         let manifest = read_manifest(path)?;
         check_origin(&dir, &manifest)?;
         let model = load_model(&dir.model())?;
-        let (design, _) = designed(&model, !manifest.passes.is_empty());
+        let (design, _) = designed(&model, !manifest.passes.is_empty(), manifest.loaded);
         let plan = Plan::new(&design, &planned::read(&dir.plan(), &design)?);
         let same = (plan.latency, plan.interval) == (manifest.latency_cycles, manifest.interval_cycles)
             && PrefetcherSummary::of(&design, &plan) == manifest.prefetcher;
@@ -40,6 +40,23 @@ impl Built {
             return Err(Failure::OtherVersion { path: path.into() });
         }
         Ok(Self { dir, manifest, model, design, plan })
+    }
+
+    /// What the hardware computes once the tables of another model of its shape are loaded. `path` is where that model was read.
+    pub(crate) fn fit(&self, model: &TableModel, path: &Path) -> Result<Fitted, Failure> {
+        let root = || self.dir.root().to_path_buf();
+        let Some(protection) = self.design.loaded else {
+            return Err(Failure::NotLoadable { path: root() });
+        };
+        let mut fitted = lower_like(model, &lower_loaded(&self.model, protection))
+            .map_err(|reason| Failure::OtherShape { path: path.into(), build: root(), reason })?;
+        if !self.manifest.passes.is_empty() {
+            fitted.design = passes::for_hardware(&fitted.design);
+        }
+        // The modules keep their names, and the issue unit its settings.
+        fitted.design.name.clone_from(&self.design.name);
+        fitted.design.input.clone_from(&self.design.input);
+        Ok(fitted)
     }
 
     /// Files that are not as `build` wrote them: somebody may want that, but should know.
@@ -57,9 +74,17 @@ pub(crate) fn changed_row(files: &[String]) -> Option<(&'static str, String)> {
     (!files.is_empty()).then(|| ("changed", format!("not as they were built: {shown}{more}")))
 }
 
-/// A model's design as hardware is made from it, with the passes or as lowered, and the names of those that were run.
-pub(crate) fn designed(model: &TableModel, optimised: bool) -> (Design, Vec<String>) {
-    let design = lower(model);
+/// A model's design as hardware is made from it, its contents frozen or loaded, with the passes or as lowered; and the names of
+/// those that were run.
+pub(crate) fn designed(
+    model: &TableModel,
+    optimised: bool,
+    loaded: Option<Protection>,
+) -> (Design, Vec<String>) {
+    let design = match loaded {
+        None => lower(model),
+        Some(protection) => lower_loaded(model, protection),
+    };
     if optimised {
         let design = passes::for_hardware(&design);
         (design, passes::ALL.iter().map(|p| p.name.to_owned()).collect())

@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    bits, build, configure, distill, estimate, explain, info, lint, report, run, sim, tabularize, teacher,
-    train, verify,
+    bits, build, configure, distill, estimate, explain, image, info, lint, report, run, sim, tabularize,
+    teacher, train, verify,
 };
 use crate::failure::{Failure, Outcome};
 use crate::ui::{OutputArgs, Ui};
@@ -48,6 +48,7 @@ pub(crate) enum Command {
     Explain(explain::Args),
     Bits(bits::Args),
     Build(build::Args),
+    Image(image::Args),
     Lint(lint::Args),
     Sim(sim::Args),
     Verify(verify::Args),
@@ -68,6 +69,7 @@ impl Command {
             Self::Explain(args) => explain::run(args, ui),
             Self::Bits(args) => bits::run(args, ui),
             Self::Build(args) => build::run(args, ui),
+            Self::Image(args) => image::run(args, ui),
             Self::Lint(args) => lint::run(args, ui),
             Self::Sim(args) => sim::run(args, ui),
             Self::Verify(args) => verify::run(args, ui),

@@ -140,6 +140,15 @@ pub(crate) enum Failure {
     /// A plan file that cannot be followed.
     #[error("`{}`, {reason}", path.display())]
     Plan { path: PathBuf, reason: tablewright_plan::PlanError },
+    /// A build whose tables are part of the logic.
+    #[error(
+        "{path}: its tables are part of the logic, nothing can be loaded; make one that takes tables in with \
+         `tablewright build MODEL -o BUILD_DIR --loadable`"
+    )]
+    NotLoadable { path: PathBuf },
+    /// Tables that do not fit the hardware.
+    #[error("{path}: does not fit {build}: {reason}; build again for this model, or give one of that shape")]
+    OtherShape { path: PathBuf, build: PathBuf, reason: tablewright_design::OtherShape },
     /// Options that do not go together.
     #[error("{option}: {problem}")]
     Options { option: &'static str, problem: String },

@@ -18,6 +18,7 @@ mod config;
 mod digest;
 mod explain;
 mod failure;
+mod loadable;
 mod measure;
 mod outfile;
 mod parts;

@@ -10,6 +10,7 @@ pub mod graph;
 mod loaded;
 mod lower;
 pub mod passes;
+mod rescale;
 pub mod table;
 pub mod units;
 

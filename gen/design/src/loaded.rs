@@ -3,8 +3,8 @@
 //! Hardware that is to take any model of a shape can rely on nothing but the shape. So every bound of such a design follows
 //! from the number of bits of an entry, thresholds may be any value of the format they are compared in, and a tree may look
 //! at any feature of its subspace. What does depend on a model are the scales: power-of-two shifts, which are wires. They are
-//! taken from the model that the hardware is made with. Any other model of the shape is brought to those ([`lower_like`]);
-//! what lies beyond their range is cut to it, and counted.
+//! taken from the model that the hardware is made with. Any other model of the shape is brought to those ([`lower_like`]),
+//! by powers of two wherever it stays the same by that; what then lies beyond a range is cut to it, and counted.
 
 use serde::{Deserialize, Serialize};
 use tablewright_model::TableModel;
@@ -12,6 +12,7 @@ use tablewright_model::TableModel;
 use crate::format::Bounds;
 use crate::graph::{Design, Op};
 use crate::lower::{Contents, lower_with};
+use crate::rescale::{Rescaled, rescaled};
 
 /// What guards the bits that were loaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -78,9 +79,8 @@ pub fn lower_loaded(model: &TableModel, protection: Protection) -> Design {
 
 /// Lowers a model to the formats of `built`, made from another model by [`lower_loaded`] and not yet through passes.
 pub fn lower_like(model: &TableModel, built: &Design) -> Result<Fitted, OtherShape> {
-    let differs = |what: &str, own: String, built: String| {
-        Err(OtherShape { what: what.to_owned(), own, built })
-    };
+    let differs =
+        |what: &str, own: String, built: String| Err(OtherShape { what: what.to_owned(), own, built });
     if model.network != built.network {
         let (own, built) = (format!("{:?}", model.network), format!("{:?}", built.network));
         let field = own.split(", ").zip(built.split(", ")).find(|(a, b)| a != b);
@@ -88,18 +88,16 @@ pub fn lower_like(model: &TableModel, built: &Design) -> Result<Fitted, OtherSha
         let bare = |text: &str| text.trim_start_matches("NetworkConfig { ").to_owned();
         return differs("the network", bare(own), bare(built));
     }
-    let segments = |input: &tablewright_model::InputConfig| {
-        (input.block_bits, input.segment_bits, input.pc_segments)
-    };
+    let segments =
+        |input: &tablewright_model::InputConfig| (input.block_bits, input.segment_bits, input.pc_segments);
     if segments(&model.input) != segments(&built.input) {
-        let show = |(block, bits, pc)| {
-            format!("block_bits {block}, segment_bits {bits}, pc_segments {pc}")
-        };
+        let show = |(block, bits, pc)| format!("block_bits {block}, segment_bits {bits}, pc_segments {pc}");
         return differs("the input", show(segments(&model.input)), show(segments(&built.input)));
     }
     let protection = built.loaded.unwrap_or_default();
     // What has another shape has other nodes; they are looked for by name, so nothing else can go wrong before.
-    let fitted = lower_with(model, Contents::Loaded { protection, like: Some(built) });
+    let Rescaled { model, logits } = rescaled(model, built);
+    let fitted = lower_with(&model, Contents::Loaded { protection, like: Some((built, logits)) });
     let (own, other) = (&fitted.design.nodes, &built.nodes);
     for (a, b) in own.iter().zip(other) {
         if a.name != b.name {
@@ -135,7 +133,15 @@ fn shape(op: &Op) -> String {
         Op::Position { shift, lead, .. } => format!("position, shift {shift}, lead {lead}"),
         op if !op.tables().is_empty() => {
             let one = |t: &crate::IntTable| {
-                format!("{} banks of {} x {} x {} bits, shifts {:?}, bias {}", t.subspaces, t.rows, t.outputs, t.bits, t.shifts, t.bias.is_some())
+                format!(
+                    "{} banks of {} x {} x {} bits, shifts {:?}, bias {}",
+                    t.subspaces,
+                    t.rows,
+                    t.outputs,
+                    t.bits,
+                    t.shifts,
+                    t.bias.is_some()
+                )
             };
             op.tables().iter().map(one).collect::<Vec<_>>().join("; ")
         }

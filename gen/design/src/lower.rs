@@ -13,6 +13,7 @@ use crate::encoder::IntEncoder;
 use crate::format::{Bounds, Format, Requantise, frac_for, to_raw};
 use crate::graph::{Design, Node, NodeId, Op, Value};
 use crate::loaded::{Fitted, Protection, clamp};
+use crate::rescale::centred;
 use crate::table::IntTable;
 use crate::units::{GeluUnit, NormUnit, SoftmaxUnit};
 
@@ -40,8 +41,9 @@ pub(crate) enum Contents<'a> {
     Loaded {
         /// What guards them.
         protection: Protection,
-        /// The design whose scales are taken instead of the model's own.
-        like: Option<&'a Design>,
+        /// The design whose scales are taken instead of the model's own, and the power of two that the logits were
+        /// multiplied by.
+        like: Option<(&'a Design, i32)>,
     },
 }
 
@@ -80,7 +82,11 @@ pub(crate) fn lower_with(model: &TableModel, contents: Contents<'_>) -> Fitted {
     // Rounded as where floats are scored: the way back from a probability must not end just above the logit that was
     // chosen, often a multiple of a power of two, and shut out the integers that are equal to it.
     let threshold = f64::from((model.threshold / (1.0 - model.threshold)).ln() as f32);
-    b.threshold("bitmap", logits, threshold);
+    let scaled = match contents {
+        Contents::Loaded { like: Some((_, power)), .. } => threshold * f64::from(power).exp2(),
+        _ => threshold,
+    };
+    b.threshold("bitmap", logits, scaled);
     let design = Design {
         name: model.name.clone(),
         network: net.clone(),
@@ -112,7 +118,9 @@ impl<'a> Builder<'a> {
     /// The node of this name in the design whose scales are taken.
     fn model_of(&self, name: &str) -> Option<&'a Node> {
         match self.contents {
-            Contents::Loaded { like: Some(like), .. } => like.nodes.iter().find(|node| node.name == name),
+            Contents::Loaded { like: Some((like, _)), .. } => {
+                like.nodes.iter().find(|node| node.name == name)
+            }
             _ => None,
         }
     }
@@ -230,16 +238,8 @@ impl<'a> Builder<'a> {
     /// they are.
     fn embedding(&mut self, window: NodeId, model: &TableModel, lead: bool) -> NodeId {
         let embed = &model.embed;
-        let mut entries = embed.table.entries.clone();
         let bias = embed.table.bias.clone().unwrap_or_else(|| Array1::zeros(model.network.dim));
-        let mut offset = bias.clone();
-        // One column for each subspace and output, outputs innermost.
-        for (i, mut column) in entries.lanes_mut(Axis(1)).into_iter().enumerate() {
-            let (low, high) = column.iter().fold((f32::MAX, f32::MIN), |(l, h), &v| (l.min(v), h.max(v)));
-            let middle = low / 2.0 + high / 2.0;
-            column.mapv_inplace(|v| v - middle);
-            offset[i % model.network.dim] += middle;
-        }
+        let (mut entries, mut offset) = centred(&embed.table);
         let bits = embed.spec.bits;
         let finer = IntTable::quantise(&entries.view(), None, bits).frac
             > IntTable::quantise(&embed.table.entries.view(), None, bits).frac;

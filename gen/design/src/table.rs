@@ -11,7 +11,7 @@ const FRAC_SPREAD: i32 = 3;
 
 /// Entries below 2^−24 are nothing next to any activation, and with the file format's limit of 2^20 on entries every sum
 /// stays far within 63 bits.
-const MAX_FRAC: i32 = 24;
+pub(crate) const MAX_FRAC: i32 = 24;
 
 /// Fraction bits a bias that could not be folded keeps beyond the table's own.
 const BIAS_EXTRA_FRAC: u32 = 2;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
+use tablewright_design::Protection;
 
 use crate::manifest::{Interface, Manifest, PrefetcherSummary, is_build};
 use crate::{Error, Names};
@@ -70,6 +71,8 @@ pub struct Origin<'a> {
     pub plan: String,
     /// Passes that were run.
     pub passes: Vec<String>,
+    /// Guard of the contents where they are loaded.
+    pub loaded: Option<Protection>,
     /// Target of the estimate.
     pub target: &'a str,
     /// Latency and interval of the plan.
@@ -118,6 +121,7 @@ pub fn write_build(
         version: Manifest::VERSION,
         model: origin.model.to_owned(),
         passes: origin.passes.clone(),
+        loaded: origin.loaded,
         target: origin.target.to_owned(),
         core: Names::new(origin.model).core(),
         latency_cycles: origin.cycles.0,

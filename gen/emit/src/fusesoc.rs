@@ -53,12 +53,13 @@ pub(crate) fn text(model: &str, files: &BTreeMap<String, String>) -> String {
          filesets:\n  rtl:\n    files:\n{verilog}    file_type: verilogSource-2005\n  \
          images:\n    files:\n{images}    file_type: user\n  \
          vectors:\n    files:\n{vectors}    file_type: user\n  \
-         tb:\n    files:\n      - tb/{tb}.v\n    file_type: verilogSource-2005\n  \
-         prefetcher_tb:\n    files:\n      - tb/{prefetcher_tb}.v\n    file_type: verilogSource-2005\n\
+         tb:\n    files:\n{feed}      - tb/{tb}.v\n    file_type: verilogSource-2005\n  \
+         prefetcher_tb:\n    files:\n{feed}      - tb/{prefetcher_tb}.v\n    file_type: verilogSource-2005\n\
          parameters:\n  TW_VECTORS:\n    datatype: str\n    paramtype: vlogdefine\n    default: '\"vectors/\"'\n    \
          description: Folder of the testbench's vectors, in quotes\n\
          targets:\n  default:\n    filesets: [rtl, images]\n    toplevel: {prefetcher}\n{targets}",
         stem = identifier(model),
+        feed = list("tb/", "_feed.v", &|file| format!("tb/{file}")),
         tb = names.testbench(),
         prefetcher_tb = names.prefetcher_testbench(),
         prefetcher = names.prefetcher(),

@@ -10,7 +10,7 @@ use crate::names::Names;
 /// The contents of one memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Image {
-    /// File name inside `rtl/mem`.
+    /// File name inside `rtl/mem`; of a memory that is loaded, where there is no such file, its name.
     pub file: String,
     /// The node it belongs to.
     pub node: String,
@@ -24,6 +24,8 @@ pub struct Image {
     pub lanes: usize,
     /// Values are two's complement.
     pub signed: bool,
+    /// It is loaded at run time; otherwise the build has a file for it.
+    pub loaded: bool,
     /// `[words, lanes]`.
     pub values: Vec<i64>,
 }
@@ -85,16 +87,84 @@ pub fn hex(values: &[i64], bits: u32) -> String {
     })
 }
 
-/// All memories of a design as it is laid out.
+/// The memories of a design as it is laid out whose contents are part of the build.
 pub fn images(design: &Design, plan: &Plan) -> Vec<Image> {
-    let names = Names::new(&design.name);
-    let of = |(id, node): (NodeId, &Node)| {
-        of_node(&names.node(&node.name), node, plan.stage(id).directive.elements)
-    };
-    design.iter().flat_map(of).collect()
+    memories(design, plan).filter(|image| !image.loaded).collect()
 }
 
-fn of_node(stem: &str, node: &Node, elements: Elements) -> Vec<Image> {
+/// The memories of a design as it is laid out whose contents are loaded, in the order of the image: none, or all that
+/// depends on the model's contents.
+pub fn loaded_images(design: &Design, plan: &Plan) -> Vec<Image> {
+    memories(design, plan).filter(|image| image.loaded).collect()
+}
+
+fn memories(design: &Design, plan: &Plan) -> impl Iterator<Item = Image> {
+    let names = Names::new(&design.name);
+    let of = move |(id, node): (NodeId, &Node)| {
+        let elements = plan.stage(id).directive.elements;
+        let stem = names.node(&node.name);
+        let mut all = of_node(&stem, node, elements, design.loaded.is_some());
+        if design.loaded.is_some() {
+            all.extend(constants_of_node(&stem, design, node));
+        }
+        all
+    };
+    design.iter().flat_map(of).collect::<Vec<_>>().into_iter()
+}
+
+/// What is a constant of the logic in a build that is not loaded: one word each.
+fn constants_of_node(stem: &str, design: &Design, node: &Node) -> Vec<Image> {
+    let width = node.value.format.width;
+    let one = |suffix: &str, lane_is, lane_bits, signed, values: Vec<i64>| Image {
+        file: format!("{stem}_{suffix}.hex"),
+        node: node.name.clone(),
+        word_is: suffix.to_owned(),
+        lane_is,
+        lane_bits,
+        lanes: values.len(),
+        signed,
+        loaded: true,
+        values,
+    };
+    match &node.op {
+        Op::Encode { encoder, .. } => {
+            let IntEncoderKind::Tree { split, threshold, width } = &encoder.kind else {
+                return Vec::new();
+            };
+            let (levels, nodes) = (encoder.code_bits as usize, encoder.prototypes() - 1);
+            let of_tree = |c: usize| {
+                let first = encoder.range(c).start as i64;
+                let split = split[c * levels..][..levels].iter().map(|&f| f as i64 - first).collect();
+                let threshold = threshold[c * nodes..][..nodes].to_vec();
+                let index = index_bits(encoder.range(c).len());
+                [
+                    one(&format!("features{c}"), "level", index, false, split),
+                    one(&format!("thresholds{c}"), "node", *width, true, threshold),
+                ]
+            };
+            (0..encoder.subspaces).flat_map(of_tree).collect()
+        }
+        Op::Transpose { lead: Some(row) } => vec![one("lead", "column", width, true, row.clone())],
+        Op::Threshold { threshold, .. } => {
+            // One more than a logit, so that "never" can be said.
+            let bits = design.logits_format().width + 1;
+            vec![one("threshold", "value", bits, true, vec![*threshold])]
+        }
+        op => {
+            let bias = op.tables().first().and_then(|table| table.bias.clone());
+            bias.map(|bias| one("bias", "output", width, true, bias)).into_iter().collect()
+        }
+    }
+}
+
+/// Bits of an index below `count`, at least one.
+pub(crate) fn index_bits(count: usize) -> u32 {
+    count.next_power_of_two().ilog2().max(1)
+}
+
+fn of_node(stem: &str, node: &Node, elements: Elements, loaded: bool) -> Vec<Image> {
+    // The constants of an arithmetic unit follow from its formats.
+    let of_unit = matches!(node.op, Op::Norm { .. } | Op::Softmax { .. } | Op::Gelu { .. });
     let image = |suffix: &str, word_is: &str, lane_is, lane_bits, lanes, signed, values| Image {
         file: format!("{stem}_{suffix}.hex"),
         node: node.name.clone(),
@@ -103,6 +173,7 @@ fn of_node(stem: &str, node: &Node, elements: Elements) -> Vec<Image> {
         lane_bits,
         lanes,
         signed,
+        loaded: loaded && !of_unit,
         values,
     };
     let unsigned = |table: &[u32]| table.iter().map(|&v| i64::from(v)).collect::<Vec<_>>();
@@ -134,7 +205,7 @@ fn of_node(stem: &str, node: &Node, elements: Elements) -> Vec<Image> {
             tables.iter().enumerate().flat_map(of_table).collect()
         }
         Op::Encode { encoder, .. } => match &encoder.kind {
-            // Thresholds are constants of the encoder's module.
+            // Thresholds are constants of the encoder's module, or come below.
             IntEncoderKind::Tree { .. } => Vec::new(),
             IntEncoderKind::Nearest { prototypes, width, .. } => (0..encoder.subspaces)
                 .map(|c| {
@@ -206,6 +277,7 @@ mod tests {
             lane_bits: 6,
             lanes: 3,
             signed: true,
+            loaded: false,
             values: vec![-1, 2, 0, -32, 31, 7],
         };
         assert_eq!(image.text(), "000bf\n077e0\n");

@@ -6,6 +6,7 @@
 mod build;
 mod fusesoc;
 mod image;
+mod loading;
 mod manifest;
 mod names;
 mod prefetcher;
@@ -19,7 +20,8 @@ use tablewright_design::{Design, NodeId};
 use tablewright_plan::{Plan, PrefetcherPlan};
 
 pub use build::{BuildDir, Origin, changed_files, check_origin, write_build};
-pub use image::{Image, hex, images};
+pub use image::{Image, hex, images, loaded_images};
+pub use loading::{Label, Loading};
 pub use manifest::{Interface, Manifest, PrefetcherSummary, read_manifest};
 pub use names::{Names, identifier};
 
@@ -136,8 +138,11 @@ pub fn files(design: &Design, plan: &Plan, vectors: &Vectors) -> Result<BTreeMap
         files.insert(format!("rtl/{module}.v"), text);
     };
 
-    let stages: Vec<StageText> =
-        design.iter().map(|(id, node)| stage::stage(design, plan, &names, node, plan.stage(id))).collect();
+    let loading = Loading::of(design, plan);
+    let stages: Vec<StageText> = design
+        .iter()
+        .map(|(id, node)| stage::stage(design, plan, &names, loading.as_ref(), node, plan.stage(id)))
+        .collect();
     for generated in stages.iter().filter_map(|s| s.generated.as_ref()) {
         let text = templates.render(generated.template, generated.context.clone())?;
         // Elaborated alone, a generated module needs the macro that the core defines for the whole build.
@@ -169,6 +174,9 @@ pub fn files(design: &Design, plan: &Plan, vectors: &Vectors) -> Result<BTreeMap
         window_width => window_bits(design),
         segments => design.network.segments,
         segment_bits => design.input.segment_bits,
+        threshold_width => design.logits_format().width + 1,
+        own_reset => loading.is_some(),
+        loading => loading.as_ref().map(|loading| loading_context(design, &names, loading)),
     };
     // The last node, the decision, is in the core; the predictor has the others.
     let (before, decision) = stages.split_at(stages.len() - 1);
@@ -192,6 +200,7 @@ pub fn files(design: &Design, plan: &Plan, vectors: &Vectors) -> Result<BTreeMap
     let around = prefetcher::context(design, plan, &PrefetcherPlan::new(design, plan), &names);
     let prefetcher = context! { ..around.clone(), ..common.clone() };
     add_rtl(&mut files, &names.prefetcher(), templates.render("prefetcher.v.j2", prefetcher)?);
+    let around = context! { loading => common.get_attr("loading")?, ..around };
     let probe = templates.render("prefetcher_probe.v.j2", around.clone())?;
     files.insert(format!("tb/{}.v", names.prefetcher_probe()), probe);
     files.insert("tb/prefetcher.cpp".to_owned(), templates.render("prefetcher.cpp.j2", around.clone())?);
@@ -205,6 +214,13 @@ pub fn files(design: &Design, plan: &Plan, vectors: &Vectors) -> Result<BTreeMap
     let text = templates.render("prefetcher_tb.v.j2", testbench)?;
     files.insert(format!("tb/{}.v", names.prefetcher_testbench()), text);
     files.insert("tb/vectors/accesses.hex".to_owned(), accesses.clone());
+    if let Some(loading) = &loading {
+        let label = Label { version: 1, activate: true };
+        let words = loading.image(label).iter().map(|word| format!("{word:08x}\n")).collect();
+        files.insert("tb/vectors/tables.hex".to_owned(), words);
+        let (name, text) = render::TABLE_FEED;
+        files.insert(format!("tb/{name}"), text.to_owned());
+    }
     files.insert("tb/vectors/prefetches.hex".to_owned(), prefetches.clone());
 
     // Cells use cells.
@@ -242,12 +258,26 @@ pub fn files(design: &Design, plan: &Plan, vectors: &Vectors) -> Result<BTreeMap
         ..common.clone()
     };
     files.insert(format!("tb/{}.v", names.testbench()), templates.render("tb.v.j2", testbench)?);
-    files.insert("tb/harness.cpp".to_owned(), harness(design, plan, &names, &templates)?);
+    let text = harness(design, plan, &names, &templates, common.get_attr("loading")?)?;
+    files.insert("tb/harness.cpp".to_owned(), text);
     files.insert("tb/vectors/windows.hex".to_owned(), vectors.core.windows.clone());
     files.insert("tb/vectors/bitmaps.hex".to_owned(), vectors.core.bitmaps.clone());
     let core_file = fusesoc::text(&design.name, &files);
     files.insert(fusesoc::path(&design.name), core_file);
     Ok(files)
+}
+
+/// The load machinery, as numbers for its template.
+fn loading_context(design: &Design, names: &Names, loading: &Loading) -> Context {
+    context! {
+        memories => loading.memories.len(),
+        shape => format!("{:016x}", loading.shape),
+        words => loading.payload_words(),
+        image_words => loading.image(Label::default()).len(),
+        sizes => loading.sizes(),
+        kind => loading.protection as u8,
+        threshold => stage::held_threshold(design, names, Some(loading)).map(|held| render::data(&held)),
+    }
 }
 
 /// Puts the default of the memory path in front of the module.
@@ -277,7 +307,13 @@ fn unread(design: &Design) -> Vec<String> {
         .collect()
 }
 
-fn harness(design: &Design, plan: &Plan, names: &Names, templates: &Templates) -> Result<String, Error> {
+fn harness(
+    design: &Design,
+    plan: &Plan,
+    names: &Names,
+    templates: &Templates,
+    loading: Context,
+) -> Result<String, Error> {
     let list: Vec<Context> = boundaries(design)
         .iter()
         .map(|b| {
@@ -293,6 +329,7 @@ fn harness(design: &Design, plan: &Plan, names: &Names, templates: &Templates) -
         .collect();
     let (in_width, out_width) = stream_widths(design);
     let context = context! {
+        loading,
         probe => names.probe(),
         window_words => window_bits(design).div_ceil(32),
         in_words => in_width.div_ceil(32),

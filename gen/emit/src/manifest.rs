@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use tablewright_design::Design;
+use tablewright_design::{Design, Protection};
 use tablewright_model::InputConfig;
 use tablewright_plan::{Plan, PrefetcherPlan};
 
@@ -23,6 +23,9 @@ pub struct Manifest {
     pub model: String,
     /// Passes that were run on the design, in order.
     pub passes: Vec<String>,
+    /// What guards the contents of tables and encoders, where these are loaded at run time; absent where they are frozen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loaded: Option<Protection>,
     /// Target the estimate is for.
     pub target: String,
     /// The core's module.

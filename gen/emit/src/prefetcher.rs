@@ -5,7 +5,7 @@ use tablewright_design::Design;
 use tablewright_plan::{Plan, PrefetcherPlan};
 
 use crate::names::Names;
-use crate::stage::constant;
+use crate::stage::decision_threshold;
 
 pub(crate) fn context(design: &Design, plan: &Plan, around: &PrefetcherPlan, names: &Names) -> Context {
     let (input, network) = (&design.input, &design.network);
@@ -28,7 +28,7 @@ pub(crate) fn context(design: &Design, plan: &Plan, around: &PrefetcherPlan, nam
         segments_width => design.segments_width(),
         address_segments => design.address_segments(),
         logit_width,
-        threshold => constant(design.threshold(), logit_width + 1),
+        threshold => decision_threshold(design),
         core_interval => plan.interval,
         latency => around.latency,
         interval => around.interval,

@@ -5,13 +5,16 @@ use serde::Serialize;
 use tablewright_design::{Design, IntTable, Node, Op, SoftmaxUnit};
 use tablewright_plan::{Elements, Plan, Stage, pipeline};
 
-use crate::image::hex;
+use crate::image::{hex, index_bits};
+use crate::loading::Loading;
 use crate::names::Names;
 
 mod encoder;
+mod store;
 mod table;
 
 use encoder::encoder_module;
+use store::{Bank, Store};
 use table::{pair_table_module, table_module};
 
 /// A pair of signals, `NAME_valid` and `NAME_data`.
@@ -26,6 +29,8 @@ pub(crate) struct Net {
 pub(crate) struct Instance {
     pub module: String,
     pub name: String,
+    /// It has a reset.
+    pub reset: bool,
     pub parameters: Vec<(String, String)>,
     pub ports: Vec<(String, String)>,
 }
@@ -43,6 +48,8 @@ pub(crate) struct Generated {
 pub(crate) struct StageText {
     pub comment: String,
     pub nets: Vec<Net>,
+    /// Plain vectors.
+    pub wires: Vec<Net>,
     pub instances: Vec<Instance>,
     #[serde(skip)]
     pub generated: Option<Generated>,
@@ -53,19 +60,30 @@ pub(crate) fn row_width(node: &Node) -> u64 {
     node.value.lanes as u64 * u64::from(node.value.format.width)
 }
 
-pub(crate) fn stage(design: &Design, plan: &Plan, names: &Names, node: &Node, timing: Stage) -> StageText {
+pub(crate) fn stage(
+    design: &Design,
+    plan: &Plan,
+    names: &Names,
+    loading: Option<&Loading>,
+    node: &Node,
+    timing: Stage,
+) -> StageText {
+    let stem = names.node(&node.name);
+    let store = Store::new(loading, &node.name, &stem);
     let input = |i: usize| design.node(node.inputs[i]);
     let width = node.value.format.width;
     let lanes = node.value.lanes;
     let mut text = StageText {
         comment: comment(node, timing),
         nets: vec![Net { name: node.name.clone(), width: row_width(node) }],
+        wires: Vec::new(),
         instances: Vec::new(),
         generated: None,
     };
     let unary = |module: &str, parameters: Vec<(&str, String)>| Instance {
         module: module.to_owned(),
         name: format!("u_{}", node.name),
+        reset: true,
         parameters: parameters.into_iter().map(|(k, v)| (k.to_owned(), v)).collect(),
         ports: ports("in", &input(0).name, &node.name),
     };
@@ -78,6 +96,7 @@ pub(crate) fn stage(design: &Design, plan: &Plan, names: &Names, node: &Node, ti
         Op::Window { lead } => text.instances.push(Instance {
             module: "tw_window".to_owned(),
             name: "u_window".to_owned(),
+            reset: true,
             parameters: owned(vec![
                 ("History", design.accesses().to_string()),
                 ("RowWidth", row_width(node).to_string()),
@@ -87,8 +106,11 @@ pub(crate) fn stage(design: &Design, plan: &Plan, names: &Names, node: &Node, ti
                 ("Places", "Places".to_owned()),
             ]),
             ports: owned(vec![
-                ("in_valid", "s_axis_tvalid".to_owned()),
-                ("in_ready", "s_axis_tready".to_owned()),
+                (
+                    "in_valid",
+                    if store.loaded() { "s_axis_tvalid && !hold" } else { "s_axis_tvalid" }.to_owned(),
+                ),
+                ("in_ready", if store.loaded() { "window_ready" } else { "s_axis_tready" }.to_owned()),
                 ("in_data", format!("s_axis_tdata[{}:0]", design.accesses() as u64 * row_width(node) - 1)),
                 ("taken", "taken".to_owned()),
                 ("out_valid", "window_valid".to_owned()),
@@ -96,35 +118,61 @@ pub(crate) fn stage(design: &Design, plan: &Plan, names: &Names, node: &Node, ti
             ]),
         }),
         Op::Encode { encoder, groups } => {
-            let module = names.node(&node.name);
-            text.instances.push(unary(&module, vec![]));
-            text.generated =
-                Some(encoder_module(module, input(0), node, encoder, *groups, timing.directive.cuts));
+            text.instances.push(connected(unary(&stem, vec![]), store));
+            text.generated = Some(encoder_module(
+                stem.clone(),
+                store,
+                input(0),
+                node,
+                encoder,
+                *groups,
+                timing.directive.cuts,
+            ));
         }
         Op::Lookup { table } => {
-            let module = names.node(&node.name);
-            text.instances.push(unary(&module, vec![]));
-            text.generated =
-                Some(table_module(module, node, std::slice::from_ref(table), timing.directive.cuts));
+            text.instances.push(connected(unary(&stem, vec![]), store));
+            let tables = std::slice::from_ref(table);
+            text.generated = Some(table_module(stem.clone(), store, node, tables, timing.directive.cuts));
         }
         Op::ConstantScores { tables } => {
-            let module = names.node(&node.name);
-            text.instances.push(unary(&module, vec![]));
-            text.generated = Some(table_module(module, node, tables, timing.directive.cuts));
+            text.instances.push(connected(unary(&stem, vec![]), store));
+            text.generated = Some(table_module(stem.clone(), store, node, tables, timing.directive.cuts));
         }
-        Op::Position { shift, lead, .. } => text.instances.push(unary(
-            "tw_position",
-            vec![
-                ("Rows", node.value.rows.to_string()),
-                ("Lanes", lanes.to_string()),
-                ("InWidth", in_width()),
-                ("Shift", shift.to_string()),
-                ("OutWidth", width.to_string()),
-                ("Lead", u8::from(*lead).to_string()),
-                ("Cut", cut()),
-                ("File", file("constants")),
-            ],
-        )),
+        Op::Position { shift, lead, .. } => {
+            let address_width = index_bits(node.value.rows);
+            let mut position = unary(
+                "tw_position",
+                vec![
+                    ("Rows", node.value.rows.to_string()),
+                    ("Lanes", lanes.to_string()),
+                    ("InWidth", in_width()),
+                    ("Shift", shift.to_string()),
+                    ("OutWidth", width.to_string()),
+                    ("Lead", u8::from(*lead).to_string()),
+                    ("Cut", cut()),
+                    ("AddressWidth", address_width.to_string()),
+                ],
+            );
+            let (address, constants) = (format!("{}_row", node.name), format!("{}_constants", node.name));
+            position
+                .ports
+                .extend(owned(vec![("address", address.clone()), ("constants", constants.clone())]));
+            text.wires.push(Net { name: address.clone(), width: u64::from(address_width) });
+            text.wires.push(Net { name: constants.clone(), width: row_width(node) });
+            text.instances.push(position);
+            text.instances.push(store.bank(Bank {
+                instance: format!("u_{constants}"),
+                suffix: "constants".to_owned(),
+                words: node.value.rows as u64,
+                width: row_width(node),
+                address_width,
+                address,
+                data: constants,
+                // The word of the next row, or of the row that comes, is always at hand.
+                read: "1'b1",
+                cut: false,
+            }));
+        }
         Op::Requantise { step } => text.instances.push(unary(
             "tw_requantise",
             vec![
@@ -193,16 +241,19 @@ pub(crate) fn stage(design: &Design, plan: &Plan, names: &Names, node: &Node, ti
                 ("OutWidth", width.to_string()),
             ],
         )),
-        Op::Threshold { threshold, warm_up } => text.instances.push(unary(
-            "tw_threshold",
-            vec![
-                ("Lanes", lanes.to_string()),
-                ("Width", in_width()),
-                ("Threshold", constant(*threshold, input(0).value.format.width + 1)),
-                ("WarmUp", warm_up.to_string()),
-                ("Cut", cut()),
-            ],
-        )),
+        Op::Threshold { warm_up, .. } => {
+            let mut threshold = unary(
+                "tw_threshold",
+                vec![
+                    ("Lanes", lanes.to_string()),
+                    ("Width", in_width()),
+                    ("WarmUp", warm_up.to_string()),
+                    ("Cut", cut()),
+                ],
+            );
+            threshold.ports.push(("threshold".to_owned(), decision_threshold(design)));
+            text.instances.push(threshold);
+        }
         Op::History => text.instances.push(unary(
             "tw_history",
             vec![
@@ -218,29 +269,40 @@ pub(crate) fn stage(design: &Design, plan: &Plan, names: &Names, node: &Node, ti
                 ("Width", width.to_string()),
                 ("Pace", timing.row_interval.to_string()),
             ];
+            let bits = input(0).value.lanes as u64 * u64::from(width);
+            let mut first = format!("{bits}'d0");
             if let Some(row) = lead {
-                let bits = row.len() as u64 * u64::from(width);
                 parameters.push(("Lead", "1".to_owned()));
-                parameters.push(("First", format!("{bits}'h{}", hex(row, width))));
+                first = format!("{bits}'h{}", hex(row, width));
+                if let Some((held, net)) = store.held("lead", bits, format!("{}_lead", node.name)) {
+                    first.clone_from(&net.name);
+                    text.wires.push(net);
+                    text.instances.push(held);
+                }
             }
-            text.instances.push(unary("tw_transpose", parameters));
+            let mut transpose = unary("tw_transpose", parameters);
+            transpose.ports.push(("first".to_owned(), first));
+            text.instances.push(transpose);
         }
         Op::Scores { table, .. } | Op::Mix { table, .. }
             if timing.directive.elements == Elements::Parallel =>
         {
-            let module = names.node(&node.name);
-            text.instances.push(Instance {
-                module: module.clone(),
+            let pair = Instance {
+                module: stem.clone(),
                 name: format!("u_{}", node.name),
+                reset: true,
                 parameters: vec![],
                 ports: operands("left", &input(0).name, "right", &input(1).name, &node.name),
-            });
-            text.generated = Some(pair_table_module(module, node, [input(0), input(1)], table, timing));
+            };
+            text.instances.push(connected(pair, store));
+            text.generated =
+                Some(pair_table_module(stem.clone(), store, node, [input(0), input(1)], table, timing));
         }
         Op::Scores { table, heads } => {
             let sequencer = Instance {
                 module: "tw_score_sequencer".to_owned(),
                 name: format!("u_{}_sequencer", node.name),
+                reset: true,
                 parameters: owned(vec![
                     ("QueryRows", input(0).value.rows.to_string()),
                     ("KeyRows", input(1).value.rows.to_string()),
@@ -257,12 +319,13 @@ pub(crate) fn stage(design: &Design, plan: &Plan, names: &Names, node: &Node, ti
                     &format!("{}_pair", node.name),
                 ),
             };
-            pair_stage(&mut text, names, node, table, timing.directive.cuts, sequencer);
+            pair_stage(&mut text, (&stem, store), node, table, timing.directive.cuts, sequencer);
         }
         Op::Mix { table, columns } => {
             let sequencer = Instance {
                 module: "tw_mix_sequencer".to_owned(),
                 name: format!("u_{}_sequencer", node.name),
+                reset: true,
                 parameters: owned(vec![
                     ("Tokens", node.value.rows.to_string()),
                     ("Heads", columns.len().to_string()),
@@ -280,11 +343,12 @@ pub(crate) fn stage(design: &Design, plan: &Plan, names: &Names, node: &Node, ti
                     &format!("{}_pair", node.name),
                 ),
             };
-            pair_stage(&mut text, names, node, table, timing.directive.cuts, sequencer);
+            pair_stage(&mut text, (&stem, store), node, table, timing.directive.cuts, sequencer);
         }
         Op::Residual { a_shift, b_shift } => text.instances.push(Instance {
             module: "tw_residual".to_owned(),
             name: format!("u_{}", node.name),
+            reset: true,
             parameters: owned(vec![
                 ("Rows", (node.value.rows as u64 * timing.room).to_string()),
                 ("Lanes", lanes.to_string()),
@@ -299,6 +363,29 @@ pub(crate) fn stage(design: &Design, plan: &Plan, names: &Names, node: &Node, ti
         }),
     }
     text
+}
+
+/// The decision threshold where it is compared: a constant, or what was loaded.
+pub(crate) fn decision_threshold(design: &Design) -> String {
+    match design.loaded {
+        None => constant(design.threshold(), design.logits_format().width + 1),
+        Some(_) => "threshold".to_owned(),
+    }
+}
+
+/// Where the decision threshold is loaded to: in the predictor, which has all memories, and not where it is compared.
+pub(crate) fn held_threshold(design: &Design, names: &Names, loading: Option<&Loading>) -> Option<Instance> {
+    let node = design.nodes.last()?;
+    let stem = names.node(&node.name);
+    let width = u64::from(design.logits_format().width) + 1;
+    let store = Store::new(loading, &node.name, &stem);
+    store.held("threshold", width, "threshold".to_owned()).map(|(held, _)| held)
+}
+
+/// An instance of a node's own module, with what it needs for memories that are loaded.
+fn connected(mut instance: Instance, store: Store<'_>) -> Instance {
+    instance.ports.extend(store.ports());
+    instance
 }
 
 fn comment(node: &Node, timing: Stage) -> String {
@@ -335,33 +422,35 @@ fn operands(a: &str, a_from: &str, b: &str, b_from: &str, to: &str) -> Vec<(Stri
 /// Sequencer, table, collector.
 fn pair_stage(
     text: &mut StageText,
-    names: &Names,
+    (module, store): (&str, Store<'_>),
     node: &Node,
     table: &IntTable,
     cuts: u32,
     sequencer: Instance,
 ) {
     let (pair, element) = (format!("{}_pair", node.name), format!("{}_element", node.name));
-    let module = names.node(&node.name);
     text.nets.push(Net { name: pair.clone(), width: table.subspaces as u64 * u64::from(table.rows.ilog2()) });
     text.nets.push(Net { name: element.clone(), width: u64::from(node.value.format.width) });
     text.instances.push(sequencer);
-    text.instances.push(Instance {
-        module: module.clone(),
+    let table_instance = Instance {
+        module: module.to_owned(),
         name: format!("u_{}_table", node.name),
+        reset: true,
         parameters: vec![],
         ports: ports("in", &pair, &element),
-    });
+    };
+    text.instances.push(connected(table_instance, store));
     text.instances.push(Instance {
         module: "tw_row_collector".to_owned(),
         name: format!("u_{}", node.name),
+        reset: true,
         parameters: owned(vec![
             ("Lanes", node.value.lanes.to_string()),
             ("Width", node.value.format.width.to_string()),
         ]),
         ports: ports("in", &element, &node.name),
     });
-    text.generated = Some(table_module(module, node, std::slice::from_ref(table), cuts));
+    text.generated = Some(table_module(module.to_owned(), store, node, std::slice::from_ref(table), cuts));
 }
 
 fn softmax_parameters<'a>(
@@ -407,6 +496,6 @@ fn ends(columns: &[usize]) -> impl Iterator<Item = usize> {
 }
 
 /// A signed constant of `width` bits.
-pub(crate) fn constant(value: i64, width: u32) -> String {
+fn constant(value: i64, width: u32) -> String {
     format!("{width}'h{}", hex(&[value], width))
 }

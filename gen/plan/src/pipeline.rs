@@ -7,7 +7,7 @@
 
 use serde::Serialize;
 use tablewright_design::{
-    Design, IntEncoder, IntEncoderKind, IntTable, Node, NodeId, NormUnit, Op, SoftmaxUnit,
+    Design, IntEncoder, IntEncoderKind, IntTable, Node, NodeId, NormUnit, Op, Protection, SoftmaxUnit,
 };
 
 /// Levels between two registers where nobody says otherwise.
@@ -18,6 +18,8 @@ pub const WIDEST_BANK: u64 = 2048;
 const MEMORY_OUT: u32 = 4;
 /// Levels of a tree that may share a cycle: n of them take 2^n − 1 comparators.
 const TREE_LEVELS_AT_ONCE: usize = 4;
+/// Levels that put a wrong bit of 39 right: six parities, of 19 bits at most, and for each bit the comparison of all six.
+const CHECK: u32 = 9;
 /// Levels from the registers of a source, a ring of rows with a multiplexer, to its row.
 const SOURCE_OUT: u32 = 3;
 /// Levels in front of the registers of what takes rows in: a decoder of the row's number.
@@ -117,7 +119,7 @@ pub fn steps(node: &Node, elements: Elements) -> Vec<Step> {
             let codes = 1 << (table.rows.ilog2() / 2);
             let mut steps = lookup(table, width);
             steps[0] = Step::memory(codes);
-            steps.insert(1, Step::logic(select(codes) + 1));
+            steps.insert(1 + check_steps(table), Step::logic(select(codes) + 1));
             steps
         }
         Op::Encode { encoder, .. } => match &encoder.kind {
@@ -144,11 +146,19 @@ pub fn steps(node: &Node, elements: Elements) -> Vec<Step> {
     }
 }
 
+/// Steps behind a table's banks in which wrong bits are put right: of a table that is loaded and guarded so.
+pub fn check_steps(table: &IntTable) -> usize {
+    usize::from(table.loaded.is_some_and(|loaded| loaded.protection == Protection::Secded))
+}
+
 fn lookup(table: &IntTable, width: u32) -> Vec<Step> {
     let operands = table.subspaces + usize::from(table.bias.is_some());
     let adders = operands.next_power_of_two().ilog2() as usize;
     let mut steps = vec![Step::logic(add(width)); adders + 1];
     steps[0] = Step::memory(table.rows);
+    for _ in 0..check_steps(table) {
+        steps.insert(1, Step::logic(CHECK));
+    }
     steps
 }
 

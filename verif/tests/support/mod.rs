@@ -58,7 +58,7 @@ impl Build {
     /// Simulates `count` corner and random windows, or accesses.
     pub(crate) fn simulate(&self, count: usize, stall: f64) -> Report {
         let windows = vectors::windows(&self.design, count, &[], 1);
-        let options = Cosim { stall, seed: 7, waves: None };
+        let options = Cosim { stall, seed: 7, waves: None, tables: None };
         simulate(&self.dir, &self.design, &self.plan, &windows, &options, &mut |_| ()).unwrap()
     }
 

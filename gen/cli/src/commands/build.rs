@@ -10,6 +10,7 @@ use tablewright_verif::vectors;
 
 use crate::built::designed;
 use crate::failure::{Failure, Outcome};
+use crate::loadable::LoadArgs;
 use crate::planned::PlanArgs;
 use crate::subject;
 use crate::ui::{Render, Ui, bits, count, pairs};
@@ -43,13 +44,15 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) no_passes: bool,
     #[command(flatten)]
+    pub(crate) load: LoadArgs,
+    #[command(flatten)]
     pub(crate) plan: PlanArgs,
 }
 
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
     let target = tablewright_fpga::target(&args.target)?;
     let model = subject::model(&args.model)?;
-    let (design, passes) = designed(&model, !args.no_passes);
+    let (design, passes) = designed(&model, !args.no_passes, args.load.protection());
     let directives = args.plan.directives(&design)?;
     let plan = Plan::new(&design, &directives);
     ui.detail(format_args!(
@@ -75,6 +78,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
         model_bytes: &model_to_bytes(&model)?,
         plan: text::print(&design, &directives),
         passes,
+        loaded: design.loaded,
         target: &target.name,
         cycles: (plan.latency, plan.interval),
         interface: Interface::of(&design, &plan),

@@ -11,6 +11,7 @@ use tablewright_plan::{Plan, Target};
 
 use crate::built::{Built, designed};
 use crate::failure::{Failure, Outcome};
+use crate::loadable::LoadArgs;
 use crate::planned::PlanArgs;
 use crate::subject::Subject;
 use crate::ui::{Render, Ui, bits, count, grid, pairs};
@@ -33,6 +34,8 @@ pub(crate) struct Args {
     /// What the hardware is made for; a build directory knows its own, a model has `generic`
     #[arg(long, value_name = "NAME")]
     pub(crate) target: Option<String>,
+    #[command(flatten)]
+    pub(crate) load: LoadArgs,
     #[command(flatten)]
     pub(crate) plan: PlanArgs,
 }
@@ -61,7 +64,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
             Estimate::of(&built.design, &built.plan, &or(&built.manifest.target)?)
         }
         Subject::Model => {
-            let (design, _) = designed(&load_model(path)?, true);
+            let (design, _) = designed(&load_model(path)?, true, args.load.protection());
             let plan = Plan::new(&design, &args.plan.directives(&design)?);
             Estimate::of(&design, &plan, &or(tablewright_fpga::DEFAULT)?)
         }

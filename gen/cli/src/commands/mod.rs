@@ -6,6 +6,7 @@ pub(crate) mod configure;
 pub(crate) mod distill;
 pub(crate) mod estimate;
 pub(crate) mod explain;
+pub(crate) mod image;
 pub(crate) mod info;
 pub(crate) mod lint;
 pub(crate) mod report;

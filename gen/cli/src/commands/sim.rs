@@ -1,10 +1,11 @@
 //! `tablewright sim`: the Verilog of a build against its golden model.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use clap::builder::RangedU64ValueParser;
 use serde::Serialize;
+use tablewright_emit::{Label, Loading};
 use tablewright_verif::{Cosim, ImageFault, Mismatch, Report, check_images, simulate, vectors};
 
 use crate::built::{Built, changed_row};
@@ -43,6 +44,10 @@ pub(crate) struct Args {
     /// nothing while the consumer keeps up]
     #[arg(long, value_name = "CYCLES", value_parser = RangedU64ValueParser::<u64>::new().range(1..=1_000_000))]
     pub(crate) spacing: Option<u64>,
+    /// Load the tables of this model, of the shape that the build was made with, in place of the build's own; for a build made
+    /// with --loadable
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) tables: Option<PathBuf>,
     /// Probability that a stream stalls in a cycle, 0 to 0.95
     #[arg(long, value_name = "P", default_value_t = 0.0, value_parser = probability)]
     pub(crate) stall: f64,
@@ -76,26 +81,47 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
             "demand accesses have a spacing, windows of the core have none; give --top prefetcher too".into();
         return Err(Failure::Options { option: "--spacing", problem });
     }
-    let built = Built::open(&args.build_dir)?;
+    let mut built = Built::open(&args.build_dir)?;
+    let tables = args.tables.as_deref().map(|path| other_tables(&mut built, path)).transpose()?;
     if let Some(waves) = &args.waves {
         let (model, manifest) = (built.dir.model(), args.build_dir.join(MANIFEST));
         let trace = args.trace.as_deref().unwrap_or(&model);
         check_place(waves, &[&model, &manifest, trace])?;
     }
     match args.top {
-        Top::Core => core(args, &built, ui),
-        Top::Prefetcher => prefetcher::run(args, &built, ui),
+        Top::Core => core(args, &built, tables, ui),
+        Top::Prefetcher => prefetcher::run(args, &built, tables, ui),
     }
 }
 
-fn core(args: &Args, built: &Built, ui: &Ui) -> Result<Outcome, Failure> {
+/// Makes `built` what it is with the tables of another model; the file of the image that is to be loaded.
+fn other_tables(built: &mut Built, path: &Path) -> Result<PathBuf, Failure> {
+    let model = subject::model(path)?;
+    built.design = built.fit(&model, path)?.design;
+    built.model = model;
+    let words = Loading::of(&built.design, &built.plan)
+        .map(|loading| loading.image(Label { version: 2, activate: true }))
+        .unwrap_or_default();
+    let sim = built.dir.sim();
+    let failed = |path: &Path| {
+        let path = path.to_path_buf();
+        |reason| Failure::Write { path, reason }
+    };
+    std::fs::create_dir_all(&sim).map_err(failed(&sim))?;
+    let file = std::path::absolute(sim.join("tables.hex")).map_err(failed(&sim))?;
+    let text: String = words.iter().map(|word| format!("{word:08x}\n")).collect();
+    std::fs::write(&file, text).map_err(failed(&file))?;
+    Ok(file)
+}
+
+fn core(args: &Args, built: &Built, tables: Option<PathBuf>, ui: &Ui) -> Result<Outcome, Failure> {
     let traced = match &args.trace {
         Some(path) => subject::inputs(&subject::trace(path, ui)?, &built.model, &built.design, args.vectors)?,
         None => Vec::new(),
     };
     let (image_fault, faulty_images) = check_images(&built.dir, &built.design, &built.plan);
     let windows = vectors::windows(&built.design, args.vectors, &traced, args.seed);
-    let options = Cosim { stall: args.stall, seed: args.seed, waves: args.waves.clone() };
+    let options = Cosim { stall: args.stall, seed: args.seed, waves: args.waves.clone(), tables };
 
     // A missing or mis-sized image is fatal: the simulator would only warn, and read zeros.
     let simulable = image_fault.as_ref().is_none_or(|f| f.line > 0);

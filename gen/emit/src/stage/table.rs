@@ -5,8 +5,17 @@ use serde::Serialize;
 use tablewright_design::{IntTable, Node, Op};
 use tablewright_plan::{Elements, Stage, pipeline};
 
-use super::{Generated, bits};
+use super::store::{Bank, Store};
+use super::{Generated, Instance, bits};
 use crate::image::hex;
+
+/// A bank in its module.
+#[derive(Serialize)]
+struct TableBank {
+    index: usize,
+    shift: u32,
+    memory: Instance,
+}
 
 /// Two operands to one sum, or one that waits for the next level.
 #[derive(Serialize)]
@@ -44,17 +53,12 @@ fn adder_tree(operands: usize, registered: impl Fn(usize) -> bool) -> (Vec<Adder
 /// A pair table whose elements are parallel, with what waits in front of it.
 pub(super) fn pair_table_module(
     module: String,
+    store: Store<'_>,
     node: &Node,
     [left, right]: [&Node; 2],
     table: &IntTable,
     timing: Stage,
 ) -> Generated {
-    #[derive(Serialize)]
-    struct Bank {
-        index: usize,
-        file: String,
-        shift: u32,
-    }
     /// The columns of one head.
     #[derive(Serialize)]
     struct Part {
@@ -95,10 +99,25 @@ pub(super) fn pair_table_module(
             Some(Part { first: *first - of_head.len(), count: of_head.len() })
         })
         .collect();
-    let (adders, root) = adder_tree(subspaces, |depth| cuts >> (depth + 1) & 1 == 1);
-    let banks: Vec<Bank> = (0..subspaces)
-        .map(|index| Bank { index, file: format!("{module}_bank{index}.hex"), shift: table.shifts[index] })
-        .collect();
+    let guarded = pipeline::check_steps(table);
+    let (adders, root) = adder_tree(subspaces, |depth| cuts >> (depth + 1 + guarded) & 1 == 1);
+    let store = store.inside();
+    let bank = |index: usize| TableBank {
+        index,
+        shift: table.shifts[index],
+        memory: store.bank(Bank {
+            instance: format!("u_bank_{index}"),
+            suffix: format!("bank{index}"),
+            words: 1 << code_bits,
+            width: u64::from(table.bits) << code_bits,
+            address_width: code_bits as u32,
+            address: format!("in_data[{}:{}]", (index + 1) * code_bits - 1, index * code_bits),
+            data: format!("row_{index}"),
+            read: "in_valid",
+            cut: guarded > 0 && cuts >> 1 & 1 == 1,
+        }),
+    };
+    let banks: Vec<TableBank> = (0..subspaces).map(bank).collect();
     let context = context! {
         title => format!("{module}: the table of {} for every pair of codes", node.name),
         module => module.clone(),
@@ -112,7 +131,8 @@ pub(super) fn pair_table_module(
         right_width => right.value.lanes * code_bits,
         steps,
         cuts => bits(cuts, steps),
-        select_registered => cuts >> 1 & 1 == 1,
+        select_registered => cuts >> (1 + guarded) & 1 == 1,
+        memories => store.count(),
         subspaces,
         heads,
         head_bits => heads.next_power_of_two().ilog2().max(1),
@@ -138,33 +158,50 @@ pub(super) fn pair_table_module(
 }
 
 /// A module with one table, or with several of the same shape side by side.
-pub(super) fn table_module(module: String, node: &Node, tables: &[IntTable], cuts: u32) -> Generated {
-    #[derive(Serialize)]
-    struct Bank {
-        index: usize,
-        file: String,
-        shift: u32,
-    }
+pub(super) fn table_module(
+    module: String,
+    store: Store<'_>,
+    node: &Node,
+    tables: &[IntTable],
+    cuts: u32,
+) -> Generated {
     #[derive(Serialize)]
     struct Group {
         first_lane: usize,
-        banks: Vec<Bank>,
+        banks: Vec<TableBank>,
     }
     let sum_width = node.value.format.width;
     // Tables side by side have one shape, and no bias.
     let table = &tables[0];
     let steps = pipeline::steps(node, Elements::Serial).len();
+    let (store, guarded) = (store.inside(), pipeline::check_steps(table));
+    let address_width = table.rows.ilog2();
+    let bank = |index: usize, shift: u32| {
+        let low = index * address_width as usize;
+        let memory = store.bank(Bank {
+            instance: format!("u_bank_{index}"),
+            suffix: format!("bank{index}"),
+            words: table.rows as u64,
+            width: table.outputs as u64 * u64::from(table.bits),
+            address_width,
+            address: format!("in_data[{}:{low}]", low + address_width as usize - 1),
+            data: format!("row_{index}"),
+            read: "in_valid",
+            cut: guarded > 0 && cuts >> 1 & 1 == 1,
+        });
+        TableBank { index, shift, memory }
+    };
     let group = |(g, table): (usize, &IntTable)| Group {
         first_lane: g * table.outputs,
-        banks: (0..table.subspaces)
-            .map(|c| (g * table.subspaces + c, table.shifts[c]))
-            .map(|(index, shift)| Bank { index, file: format!("{module}_bank{index}.hex"), shift })
-            .collect(),
+        banks: (0..table.subspaces).map(|c| bank(g * table.subspaces + c, table.shifts[c])).collect(),
     };
     let groups: Vec<Group> = tables.iter().enumerate().map(group).collect();
-    let (adders, root) =
-        adder_tree(table.subspaces + usize::from(table.bias.is_some()), |depth| cuts >> depth & 1 == 1);
-    let address_width = table.rows.ilog2();
+    let (adders, root) = adder_tree(table.subspaces + usize::from(table.bias.is_some()), |depth| {
+        cuts >> (depth + guarded) & 1 == 1
+    });
+    let bias = table.bias.as_ref().map(|b| hex(b, sum_width));
+    let bias_width = table.outputs as u64 * u64::from(sum_width);
+    let held_bias = bias.as_ref().and_then(|_| store.held("bias", bias_width, "bias".to_owned()));
     let context = context! {
         title => format!("{module}: the tables of {}", node.name),
         module => module.clone(),
@@ -181,7 +218,9 @@ pub(super) fn table_module(module: String, node: &Node, tables: &[IntTable], cut
         high => node.value.bounds.high,
         address_width,
         in_width => tables.len() * table.subspaces * address_width as usize,
-        bias => table.bias.as_ref().map(|b| hex(b, sum_width)),
+        bias,
+        held_bias => held_bias.map(|(held, _)| crate::render::data(&held)),
+        memories => store.count(),
         groups => crate::render::data(&groups),
         adders => crate::render::data(&adders),
         root,

@@ -1,5 +1,7 @@
 //! `tablewright sim --top prefetcher`: the whole prefetcher of a build against its golden model.
 
+use std::path::PathBuf;
+
 use serde::Serialize;
 use tablewright_plan::PrefetcherPlan;
 use tablewright_verif::{
@@ -12,7 +14,7 @@ use crate::failure::{Failure, Outcome};
 use crate::subject;
 use crate::ui::{Render, Ui, Unit, count, pairs};
 
-pub(super) fn run(args: &Args, built: &Built, ui: &Ui) -> Result<Outcome, Failure> {
+pub(super) fn run(args: &Args, built: &Built, tables: Option<PathBuf>, ui: &Ui) -> Result<Outcome, Failure> {
     let plan = PrefetcherPlan::new(&built.design, &built.plan);
     let traced = match &args.trace {
         Some(path) => subject::demands(&subject::trace(path, ui)?, args.vectors),
@@ -26,7 +28,8 @@ pub(super) fn run(args: &Args, built: &Built, ui: &Ui) -> Result<Outcome, Failur
     let (image_fault, faulty_images) =
         tablewright_verif::check_images(&built.dir, &built.design, &built.plan);
     let spacing = args.spacing.unwrap_or(plan.interval);
-    let options = PrefetcherCosim { spacing, stall: args.stall, seed: args.seed, waves: args.waves.clone() };
+    let options =
+        PrefetcherCosim { spacing, stall: args.stall, seed: args.seed, waves: args.waves.clone(), tables };
     let simulable = image_fault.as_ref().is_none_or(|f| f.line > 0);
     let mut report = if simulable {
         let bar = ui.bar("simulating", Unit::Items, accesses.len() as u64);
