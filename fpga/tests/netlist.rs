@@ -3,11 +3,11 @@
 
 use std::process::Command;
 
-use tablewright_design::{Design, lower, passes};
+use tablewright_design::{Design, Protection, lower, lower_loaded, passes};
 use tablewright_emit::{Vectors, files};
 use tablewright_model::testing::{dart_s, random_model_with};
 use tablewright_model::{
-    Activation, AttentionActivation, EncoderKind, KernelSpec, NetworkConfig, Pool, Positions,
+    Activation, AttentionActivation, EncoderKind, KernelSpec, NetworkConfig, Pool, Positions, TableModel,
 };
 use tablewright_plan::resources::{Function, Resources};
 use tablewright_plan::{Plan, PrefetcherPlan};
@@ -87,6 +87,18 @@ fn yosys(design: &Design, plan: &Plan, tops: &[String]) -> Option<Vec<Counted>> 
 }
 
 fn check(network: &NetworkConfig, encoders: [EncoderKind; 3], seed: u64, optimised: bool) {
+    check_of(network, encoders, seed, |model| {
+        let lowered = lower(model);
+        if optimised { passes::for_hardware(&lowered) } else { lowered }
+    });
+}
+
+fn check_of(
+    network: &NetworkConfig,
+    encoders: [EncoderKind; 3],
+    seed: u64,
+    design: impl Fn(&TableModel) -> Design,
+) {
     // Kernels take turns; K, C and bits differ too.
     let model = random_model_with(
         network,
@@ -101,8 +113,7 @@ fn check(network: &NetworkConfig, encoders: [EncoderKind; 3], seed: u64, optimis
         },
         seed,
     );
-    let lowered = lower(&model);
-    let design = if optimised { passes::for_hardware(&lowered) } else { lowered };
+    let design = design(&model);
     let plan = Plan::automatic(&design);
     let names = tablewright_emit::Names::new(&design.name);
     match yosys(&design, &plan, &[names.core(), names.prefetcher()]) {
@@ -137,6 +148,14 @@ fn nearest_prototypes_with_sigmoid_and_relu() {
     };
     check(&network, [EncoderKind::L2, EncoderKind::L1, EncoderKind::L2], 3, true);
     check(&network, [EncoderKind::L1, EncoderKind::Tree, EncoderKind::L2], 4, false);
+}
+
+#[test]
+fn loaded_tables_with_every_protection() {
+    let encoders = [EncoderKind::Tree, EncoderKind::L2, EncoderKind::Tree];
+    for (seed, protection) in [(6, Protection::None), (7, Protection::Parity), (8, Protection::Secded)] {
+        check_of(&small(), encoders, seed, |model| passes::for_hardware(&lower_loaded(model, protection)));
+    }
 }
 
 #[test]

@@ -110,7 +110,7 @@ module tw_issue #(
       wire predicted = key >= $signed(threshold);
       wire signed [Width+LaneWidth-1:0] rank = {keys[i*Width+:Width], ~Here};
       wire behind = rank < $signed(picked_rank);
-      wire inside;
+      wire in_page;
       if (PageBits > 0) begin : g_page
         localparam PlaceWidth = ((PageBits > DeltaWidth) ? PageBits : DeltaWidth) + 1;
         wire [DeltaWidth-1:0] lane = {2'b0, group, Here};
@@ -118,11 +118,11 @@ module tw_issue #(
         wire [PlaceWidth-1:0] place = {{PlaceWidth - PageBits{1'b0}}, row_block[PageBits-1:0]}
             + {{PlaceWidth - DeltaWidth{step[DeltaWidth-1]}}, step};
         wire [PageBits-1:0] unused_place = place[PageBits-1:0];
-        assign inside = place[PlaceWidth-1:PageBits] == {PlaceWidth - PageBits{1'b0}};
+        assign in_page = place[PlaceWidth-1:PageBits] == {PlaceWidth - PageBits{1'b0}};
       end else begin : g_anywhere
-        assign inside = 1'b1;
+        assign in_page = 1'b1;
       end
-      assign counts[i] = exists && predicted && inside && ((state == Scan) || behind);
+      assign counts[i] = exists && predicted && in_page && ((state == Scan) || behind);
     end
   endgenerate
   wire group_valid;

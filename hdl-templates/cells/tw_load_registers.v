@@ -79,6 +79,12 @@ module tw_load_registers #(
     uncorrected_now <= (rst_n && valid) ? uncorrected_sum : {CountWidth{1'b0}};
   end
 
+  wire [31:0] accepted_next = plus(accepted_count, {31'd0, accepted});
+  wire [31:0] refused_next = plus(refused_count, {31'd0, refused});
+  wire [31:0] swapped_next = plus(swapped_count, {31'd0, swapped});
+  wire [31:0] corrected_next = plus(corrected_count, {{32 - CountWidth{1'b0}}, corrected_now});
+  wire [31:0] uncorrected_next = plus(uncorrected_count, {{32 - CountWidth{1'b0}}, uncorrected_now});
+
   // Address and data of a write are taken together.
   wire write = s_axil_awvalid && s_axil_wvalid && (!s_axil_bvalid || s_axil_bready);
   wire command = write && (s_axil_awaddr[7:2] == Control) && s_axil_wstrb[0];
@@ -149,11 +155,11 @@ module tw_load_registers #(
       uncorrected_count <= 32'd0;
     end else begin
       if (swapped) active_version <= set_version;
-      accepted_count    <= plus(accepted_count, {31'd0, accepted});
-      refused_count     <= plus(refused_count, {31'd0, refused});
-      swapped_count     <= plus(swapped_count, {31'd0, swapped});
-      corrected_count   <= plus(corrected_count, {{32 - CountWidth{1'b0}}, corrected_now});
-      uncorrected_count <= plus(uncorrected_count, {{32 - CountWidth{1'b0}}, uncorrected_now});
+      accepted_count <= accepted_next;
+      refused_count <= refused_next;
+      swapped_count <= swapped_next;
+      corrected_count <= corrected_next;
+      uncorrected_count <= uncorrected_next;
       if (do_clear && !write_fails) begin
         accepted_count    <= 32'd0;
         refused_count     <= 32'd0;

@@ -64,11 +64,11 @@ module tw_loader #(
 
   // One word into the CRC, lowest bit first.
   function [31:0] crc_after;
-    input [31:0] before;
+    input [31:0] so_far;
     input [31:0] data;
     integer i;
     begin
-      crc_after = before;
+      crc_after = so_far;
       for (i = 0; i < 32; i = i + 1)
         crc_after = (crc_after[0] ^ data[i]) ? ({1'b0, crc_after[31:1]} ^ 32'hEDB88320) : {1'b0, crc_after[31:1]};
     end
@@ -76,6 +76,7 @@ module tw_loader #(
 
   wire take = s_axis_tvalid && s_axis_tready;
   wire first = (state == Header) && (field == 3'd0);
+  wire [31:0] next_crc = crc_after(first ? 32'hFFFFFFFF : crc, s_axis_tdata);
   wire [31:0] size = Sizes[{memory, 5'd0}+:32];
   wire last_lane = lane == size[31:20];
   wire last_word = last_lane && (word == size[19:0]);
@@ -190,7 +191,7 @@ module tw_loader #(
       if (last_lane) word <= last_word ? 20'd0 : word + 20'd1;
       if (last_word) memory <= memory + NextMemory;
     end
-    if (take) crc <= crc_after(first ? 32'hFFFFFFFF : crc, s_axis_tdata);
+    if (take) crc <= next_crc;
   end
 
   always @(posedge clk) begin

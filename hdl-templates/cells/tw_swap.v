@@ -21,11 +21,11 @@ module tw_swap #(
     output reg  valid
 );
 
-  localparam InsideWidth = $clog2(Places + 1);
-  localparam [InsideWidth-1:0] One = 1;
+  localparam CountWidth = $clog2(Places + 1);
+  localparam [CountWidth-1:0] One = 1;
 
   reg wanted;
-  reg [InsideWidth-1:0] inside;
+  reg [CountWidth-1:0] admitted_left;
   // A cycle in which nobody is admitted and nobody is left.
   reg change;
 
@@ -37,14 +37,14 @@ module tw_swap #(
   always @(posedge clk) begin
     if (!rst_n) begin
       wanted <= 1'b0;
-      inside <= {InsideWidth{1'b0}};
+      admitted_left <= {CountWidth{1'b0}};
       change <= 1'b0;
       active <= 1'b0;
       valid  <= 1'b0;
     end else begin
-      if (admitted && !taken) inside <= inside + One;
-      else if (taken && !admitted) inside <= inside - One;
-      change <= wanted && !change && (inside == {InsideWidth{1'b0}});
+      if (admitted && !taken) admitted_left <= admitted_left + One;
+      else if (taken && !admitted) admitted_left <= admitted_left - One;
+      change <= wanted && !change && (admitted_left == {CountWidth{1'b0}});
       if (change) begin
         wanted <= 1'b0;
         active <= !active;

@@ -10,6 +10,7 @@ mod loading;
 mod manifest;
 mod names;
 mod prefetcher;
+mod registers;
 mod render;
 mod stage;
 
@@ -220,6 +221,8 @@ pub fn files(design: &Design, plan: &Plan, vectors: &Vectors) -> Result<BTreeMap
         files.insert("tb/vectors/tables.hex".to_owned(), words);
         let (name, text) = render::TABLE_FEED;
         files.insert(format!("tb/{name}"), text.to_owned());
+        files.insert("REGISTERS.md".to_owned(), registers::document(&names, loading));
+        files.insert(names.header(), registers::header(&names, loading));
     }
     files.insert("tb/vectors/prefetches.hex".to_owned(), prefetches.clone());
 

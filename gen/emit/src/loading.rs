@@ -12,10 +12,10 @@ use crate::image::{Image, loaded_images};
 pub(crate) const LANE_BITS: u64 = 32;
 
 /// First word of an image, `TWIM` as bytes.
-const MAGIC: u32 = u32::from_le_bytes(*b"TWIM");
+pub(crate) const MAGIC: u32 = u32::from_le_bytes(*b"TWIM");
 
 /// Version of the image format.
-const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 1;
 
 /// Bit of the second word: the image becomes active as soon as it is accepted.
 const ACTIVATE: u32 = 1 << 16;

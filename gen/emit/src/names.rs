@@ -25,6 +25,16 @@ impl Names {
         Self { stem: identifier(model) }
     }
 
+    /// What all names have in common, without `tw_`.
+    pub(crate) fn stem(&self) -> &str {
+        &self.stem
+    }
+
+    /// The C header of what loads tables.
+    pub(crate) fn header(&self) -> String {
+        format!("tw_{}_load.h", self.stem)
+    }
+
     /// The core: window in, bitmap out.
     pub fn core(&self) -> String {
         format!("tw_{}_core", self.stem)

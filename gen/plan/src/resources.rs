@@ -12,6 +12,7 @@ use crate::schedule::{Plan, Stage};
 use cells::{clog2, index_bits};
 
 mod cells;
+mod loaded;
 mod prefetcher;
 
 /// What a memory holds.
@@ -149,11 +150,16 @@ impl Resources {
                         + clog2(plan.queue + 1),
                 );
             }
-            Op::Encode { encoder, groups } => r.encoder(encoder, *groups as u64, stage.directive.cuts),
+            Op::Encode { encoder, groups } => {
+                r.encoder(encoder, *groups as u64, stage.directive.cuts, design.loaded);
+                if let Some(protection) = design.loaded {
+                    r.held_trees(protection, encoder);
+                }
+            }
             Op::Lookup { table } => r.tables(std::slice::from_ref(table), width, stage.directive.cuts),
             Op::ConstantScores { tables } => r.tables(tables, width, stage.directive.cuts),
             Op::Position { .. } => {
-                r.rom(Holds::Positions, 1, rows, row_bits);
+                r.bank(design.loaded, Holds::Positions, 1, (rows, row_bits), false);
                 r.registers(index_bits(rows) + cut * (1 + row_bits));
                 r.operator(Function::Add, lanes, width, width);
             }
@@ -187,6 +193,9 @@ impl Resources {
                         + clog2(pace + 1)
                         + (kept + u64::from(lead.is_some())) * columns * u64::from(width),
                 );
+                if let (Some(protection), Some(_)) = (design.loaded, lead) {
+                    r.held(protection, columns * u64::from(width));
+                }
             }
             Op::History => {
                 r.memory(Memory {
@@ -263,6 +272,7 @@ impl Resources {
     /// Of everything together.
     pub fn of_design(design: &Design, plan: &Plan) -> Self {
         let mut all = Self::of_queue(design, plan);
+        all.absorb(&Self::of_loading(design, plan.queue));
         for (id, node) in design.iter() {
             all.absorb(&Self::of_node(design, plan, node, plan.stage(id)));
         }

@@ -69,6 +69,8 @@ pub struct Port {
 pub enum Role {
     /// An input, any value in any cycle.
     Input,
+    /// An input of the shipped cell alone, which always has this value.
+    Fixed(u64),
     /// The reset, active low.
     Reset,
     /// An output that must agree in every cycle after the first.

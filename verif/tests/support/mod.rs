@@ -1,4 +1,5 @@
 //! Builds in temporary folders, and the proof each must pass.
+#![allow(dead_code, reason = "each test uses what it needs")]
 
 use tablewright_design::{Design, lower, passes};
 use tablewright_emit::{BuildDir, Interface, Origin, PrefetcherSummary, Vectors, files, write_build};
@@ -46,6 +47,7 @@ impl Build {
             model_bytes: &[],
             plan: String::new(),
             passes: vec![],
+            loaded: design.loaded,
             target: "generic",
             cycles: (plan.latency, plan.interval),
             interface: Interface::of(&design, &plan),

@@ -1,10 +1,12 @@
 //! The formulas of the cells: each function counts one file of `hdl-templates`, in the order of its text.
 
 use tablewright_design::{
-    GeluUnit, IntEncoder, IntEncoderKind, IntTable, Metric, Node, NormUnit, Op, SoftmaxUnit, Value,
+    GeluUnit, IntEncoder, IntEncoderKind, IntTable, Metric, Node, NormUnit, Op, Protection, SoftmaxUnit,
+    Value,
 };
 
 use super::{Function, Holds, Memory, Operator, Resources};
+use crate::pipeline::check_steps;
 use crate::schedule::Stage;
 
 impl Resources {
@@ -44,18 +46,24 @@ impl Resources {
         for table in tables {
             let outputs = table.outputs as u64;
             self.table_bits += table.storage_bits();
-            self.rom(
+            let guarded = check_steps(table);
+            self.bank(
+                table.loaded.map(|loaded| loaded.protection),
                 Holds::TableBank,
                 table.subspaces as u64,
-                table.rows as u64,
-                outputs * u64::from(table.bits),
+                (table.rows as u64, outputs * u64::from(table.bits)),
+                guarded > 0 && cuts >> 1 & 1 == 1,
             );
+            if let (Some(loaded), Some(_)) = (table.loaded, &table.bias) {
+                self.held(loaded.protection, outputs * u64::from(sum_width));
+            }
             let leaves = table.subspaces as u64 + u64::from(table.bias.is_some());
             let (mut level, mut depth) = (leaves, 0);
             while level > 1 {
                 level = level.div_ceil(2);
                 depth += 1;
-                self.registers(u64::from(cuts >> depth & 1) * level * outputs * u64::from(sum_width));
+                let cut = u64::from(cuts >> (depth + guarded) & 1);
+                self.registers(cut * level * outputs * u64::from(sum_width));
             }
             self.operator(Function::Add, (leaves - 1) * outputs, sum_width, sum_width);
         }
@@ -87,14 +95,21 @@ impl Resources {
             self.registers(stage.delay + 2 * index_bits(waiting));
         }
         self.table_bits += table.storage_bits();
-        self.rom(Holds::TableBank, subspaces, 1 << code, u64::from(table.bits) << code);
+        let guarded = check_steps(table);
+        self.bank(
+            table.loaded.map(|loaded| loaded.protection),
+            Holds::TableBank,
+            subspaces,
+            (1 << code, u64::from(table.bits) << code),
+            guarded > 0 && cuts >> 1 & 1 == 1,
+        );
         self.registers(u64::from(cuts.count_ones()));
-        self.registers(u64::from(cuts >> 1 & 1) * slots * subspaces * u64::from(table.bits));
+        self.registers(u64::from(cuts >> (1 + guarded) & 1) * slots * subspaces * u64::from(table.bits));
         let (mut level, mut depth) = (subspaces, 1);
         while level > 1 {
             level = level.div_ceil(2);
             depth += 1;
-            self.registers(u64::from(cuts >> depth & 1) * level * slots * u64::from(sum_width));
+            self.registers(u64::from(cuts >> (depth + guarded) & 1) * level * slots * u64::from(sum_width));
         }
         self.operator(Function::Select, slots * subspaces, table.bits, code as u32);
         self.operator(Function::Add, (subspaces - 1) * slots, sum_width, sum_width);
@@ -115,13 +130,21 @@ impl Resources {
     }
 
     /// `encoder.v.j2`: one cell for each group and subspace.
-    pub(super) fn encoder(&mut self, encoder: &IntEncoder, groups: u64, cuts: u32) {
+    pub(super) fn encoder(
+        &mut self,
+        encoder: &IntEncoder,
+        groups: u64,
+        cuts: u32,
+        loaded: Option<Protection>,
+    ) {
         let code = u64::from(encoder.code_bits);
         let cells = groups * encoder.subspaces as u64;
         self.encoder_bits += encoder.storage_bits();
         match &encoder.kind {
             IntEncoderKind::Tree { width, .. } => {
-                self.threshold_bits += groups * encoder.storage_bits();
+                if loaded.is_none() {
+                    self.threshold_bits += groups * encoder.storage_bits();
+                }
                 // Behind a cut level l keeps a valid bit, l + 1 code bits and the keys of the levels that follow. A level is
                 // compared once for every node that can be reached from the last register.
                 let mut open = 0;
@@ -142,7 +165,8 @@ impl Resources {
                         Metric::L2 => 2 * w,
                         Metric::L1 => w,
                     };
-                    self.rom(Holds::Prototypes, groups, 1 << code, features * w);
+                    // All groups read the same prototype at once.
+                    self.bank(loaded, Holds::Prototypes, 1, (1 << code, features * w), false);
                     // The vector, five flags, four counts, the code, two distances, and the terms.
                     let held = features * (w + term) + 5 + 5 * code + 2 * distance;
                     self.registers(groups * held);

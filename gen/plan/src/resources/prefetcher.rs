@@ -51,6 +51,7 @@ impl Resources {
         for (id, node) in design.iter().filter(|(_, node)| !matches!(node.op, Op::Threshold { .. })) {
             all.absorb(&Self::of_node(design, plan, node, plan.stage(id)));
         }
+        all.absorb(&Self::of_loading(design, around.places));
         for (_, part) in Self::of_prefetcher_parts(design, around) {
             all.absorb(&part);
         }

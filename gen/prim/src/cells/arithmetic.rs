@@ -2,8 +2,8 @@
 
 use rust_hdl::prelude::*;
 
-use super::{stream, verilog};
-use crate::{Image, Reference};
+use super::{port, stream, verilog};
+use crate::{Image, Reference, Role};
 
 /// Rectifier of two lanes of 6 bits: one register a lane, fed 0 when the lane's sign is set.
 #[derive(LogicBlock, Default)]
@@ -87,9 +87,10 @@ pub(super) fn threshold() -> Reference {
         name: "tw_threshold",
         cell: "tw_threshold",
         verilog: verilog("tw_threshold", Threshold::default()),
-        parameters: vec![("Lanes", "4".into()), ("Width", "6".into()), ("Threshold", "-7'sd5".into())],
+        parameters: vec![("Lanes", "4".into()), ("Width", "6".into())],
         images: Vec::new(),
-        ports: stream(24, 4),
+        // −5 in 7 bits.
+        ports: [stream(24, 4), vec![port("threshold", 7, Role::Fixed(0x7b))]].concat(),
     }
 }
 
@@ -134,14 +135,9 @@ pub(super) fn threshold_at_first() -> Reference {
         name: "tw_threshold, silent at first",
         cell: "tw_threshold",
         verilog: verilog("tw_threshold", ThresholdAtFirst::default()),
-        parameters: vec![
-            ("Lanes", "1".into()),
-            ("Width", "3".into()),
-            ("Threshold", "4'sd1".into()),
-            ("WarmUp", "2".into()),
-        ],
+        parameters: vec![("Lanes", "1".into()), ("Width", "3".into()), ("WarmUp", "2".into())],
         images: Vec::new(),
-        ports: stream(3, 1),
+        ports: [stream(3, 1), vec![port("threshold", 4, Role::Fixed(1))]].concat(),
     }
 }
 

@@ -82,24 +82,19 @@ impl Logic for Tree {
 
 /// `tw_tree_encoder`: 3 levels, keys of 6 bits, thresholds in slots of 8.
 pub(super) fn tree() -> Reference {
-    // Lowest slot first, so the last threshold leads the literal.
-    let slots: Vec<String> =
-        THRESHOLDS.iter().rev().map(|threshold| format!("{:02x}", threshold & 0x3f)).collect();
+    // Lowest slot first.
+    let slots = THRESHOLDS.iter().rev().fold(0, |slots, threshold| slots << 8 | (threshold & 0x3f) as u64);
     Reference {
         name: "tw_tree_encoder",
         cell: "tw_tree_encoder",
         verilog: verilog("tw_tree_encoder", Tree::default()),
-        parameters: vec![
-            ("Levels", "3".into()),
-            ("Width", "6".into()),
-            ("SlotBits", "3".into()),
-            ("Thresholds", format!("56'h{}", slots.concat())),
-        ],
+        parameters: vec![("Levels", "3".into()), ("Width", "6".into()), ("SlotBits", "3".into())],
         images: Vec::new(),
         ports: vec![
             port("rst_n", 1, Role::Reset),
             port("in_valid", 1, Role::Input),
             port("keys", 18, Role::Input),
+            port("thresholds", 56, Role::Fixed(slots)),
             port("out_valid", 1, Role::Always),
             port("code", 3, Role::WhenValid),
         ],

@@ -28,6 +28,9 @@ pub(crate) fn comparison(reference: &Reference) -> String {
                 write!(inputs, ", input wire {range} {name}").unwrap();
                 write!(shared, ", .{name}({name})").unwrap();
             }
+            Role::Fixed(value) => {
+                write!(outputs[0], ", .{name}({}'h{value:x})", port.width).unwrap();
+            }
             Role::Reset => {
                 write!(inputs, ", input wire {name}").unwrap();
                 write!(shared, ", .{name}({name} && started)").unwrap();

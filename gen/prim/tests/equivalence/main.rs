@@ -47,7 +47,14 @@ fn shipped(reference: &Reference) -> String {
         ["tw_rom", "tw_cut", "tw_valid"].map(|part| template_file(&format!("cells/{part}.v"))).concat();
     match reference.name {
         "tw_rom" => parts,
-        "table.v.j2" => parts + &template::table(&template_file("rtl/table.v.j2"), reference),
+        "table.v.j2" => {
+            parts
+                + &template::table(
+                    &template_file("rtl/table.v.j2"),
+                    &template_file("rtl/instance.v.j2"),
+                    reference,
+                )
+        }
         _ => parts + &template_file(&format!("cells/{}.v", reference.cell)),
     }
 }
@@ -87,17 +94,17 @@ fn a_tree_of_fewer_cycles_equals_the_second_writing_too() {
 module tw_tree_encoder #(
     parameter Levels = 3,
     parameter Width = 8,
-    parameter SlotBits = 3,
-    parameter [((1<<Levels)-1)*(1<<SlotBits)-1:0] Thresholds = 0
+    parameter SlotBits = 3
 ) (
     input wire clk, input wire rst_n, input wire in_valid, input wire [Levels*Width-1:0] keys,
+    input wire [((1<<Levels)-1)*(1<<SlotBits)-1:0] thresholds,
     output wire out_valid, output wire [Levels-1:0] code
 );
   wire valid;
   wire [Levels-1:0] early;
   tw_tree_inner #(
-      .Levels(Levels), .Width(Width), .SlotBits(SlotBits), .Cuts(3'b{cuts}), .Thresholds(Thresholds)
-  ) u_inner (.clk(clk), .rst_n(rst_n), .in_valid(in_valid), .keys(keys), .out_valid(valid), .code(early));
+      .Levels(Levels), .Width(Width), .SlotBits(SlotBits), .Cuts(3'b{cuts})
+  ) u_inner (.clk(clk), .rst_n(rst_n), .in_valid(in_valid), .keys(keys), .thresholds(thresholds), .out_valid(valid), .code(early));
   reg [{missing}-1:0] valids;
   reg [{missing}*Levels-1:0] codes;
   assign out_valid = valids[{missing}-1];

@@ -8,7 +8,7 @@ use tablewright_prim::Reference;
 /// operands, so that one of them must wait a level of the adder tree.
 ///
 /// Written out by hand, as a reader of the template would fill it in: the program's own planning is no part of this proof.
-pub(crate) fn table(template: &str, reference: &Reference) -> String {
+pub(crate) fn table(template: &str, instance: &str, reference: &Reference) -> String {
     let mut environment = Environment::new();
     environment.set_syntax(
         SyntaxConfig::builder()
@@ -21,6 +21,19 @@ pub(crate) fn table(template: &str, reference: &Reference) -> String {
             .unwrap(),
     );
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.add_template("instance.v.j2", instance).unwrap();
+    let bank = |index: usize| {
+        let parameters = [
+            ("Words", "4".to_owned()),
+            ("Width", "8".to_owned()),
+            ("AddressWidth", "2".to_owned()),
+            ("File", format!("{{`TW_MEM, \"{}\"}}", reference.images[index].file)),
+        ];
+        let address = format!("in_data[{}:{}]", 2 * index + 1, 2 * index);
+        let ports = [("address", address), ("data", format!("row_{index}"))];
+        let memory = context! { module => "tw_rom", name => format!("u_bank_{index}"), reset => false, parameters, ports };
+        context! { index, shift => index, memory }
+    };
     let values = context! {
         title => "A table",
         module => reference.cell,
@@ -41,10 +54,7 @@ pub(crate) fn table(template: &str, reference: &Reference) -> String {
         bias => format!("{:x}", ((128 - 3) << 7) | 5),
         groups => [context! {
             first_lane => 0,
-            banks => [
-                context! { index => 0, file => reference.images[0].file, shift => 0 },
-                context! { index => 1, file => reference.images[1].file, shift => 1 },
-            ],
+            banks => [bank(0), bank(1)],
         }],
         adders => [
             context! { name => "n1_0", a => "n0_0", b => "n0_1", registered => true },
@@ -52,6 +62,8 @@ pub(crate) fn table(template: &str, reference: &Reference) -> String {
             context! { name => "n2_0", a => "n1_0", b => "n1_1", registered => true },
         ],
         root => "n2_0",
+        memories => 0,
+        held_bias => (),
     };
     let text = environment.render_str(template, values).unwrap();
     format!("`define TW_MEM \"./\"\n{text}")
