@@ -94,7 +94,10 @@ pub enum Op {
     },
     /// x is one row; its rows for the last accesses, as many as the value has, oldest first. Zeros stand for accesses
     /// before the reset.
-    History,
+    History {
+        /// All but the newest row are known before its access comes, and what reads them can be computed until then.
+        ahead: bool,
+    },
     /// Inputs: codes of the weights, rows (token, head); codes of the columns of V, one a row, head by head.
     /// Row token, one lane a column: `Σ_c` table[c, `a_c`, `v_c`].
     Mix {
@@ -147,7 +150,7 @@ impl Op {
             Self::ConstantScores { .. } => "constant-scores",
             Self::Softmax { .. } => "softmax",
             Self::Transpose { .. } => "transpose",
-            Self::History => "history",
+            Self::History { .. } => "history",
             Self::Mix { .. } => "mix",
             Self::Residual { .. } => "residual",
             Self::Gelu { .. } => "gelu",

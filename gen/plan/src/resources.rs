@@ -313,7 +313,7 @@ pub fn accumulator(node: &Node) -> Option<Format> {
         | Op::Norm { .. }
         | Op::Softmax { .. }
         | Op::Transpose { .. }
-        | Op::History
+        | Op::History { .. }
         | Op::Residual { .. }
         | Op::Gelu { .. }
         | Op::Relu

@@ -1,20 +1,27 @@
-//! With relative positions an access has one key and one value, wherever it stands in the window. They are computed
-//! once, when the access arrives, and kept: T times fewer look-ups for all that is in front of the attention.
+//! One access in, in place of a window. With relative positions an access has one key and one value, wherever it stands in
+//! the window. They are computed once, when the access arrives, and kept: T times fewer look-ups for all that is in front
+//! of the attention. What can be done with absolute positions is in [`super::ahead`].
 
 use std::collections::{HashMap, HashSet};
 
 use tablewright_model::Positions;
 
+use super::ahead::ahead;
 use super::dead_rows;
 use crate::format::Bounds;
 use crate::graph::{Design, Node, NodeId, Op, Value};
 
-/// Makes a design with relative positions take one access at a time; others stay as they are.
+/// Makes a design take one access at a time, where what it computes of earlier accesses can be kept (relative positions) or
+/// computed ahead of the newest one (absolute positions, and a pooled token that alone reads the others); others stay as they
+/// are.
 ///
 /// From the T-th access after a reset on, T the history, its logits and bitmaps are those of the window that ends in
 /// that access; the bitmaps before are all zero.
 pub fn stream(design: &Design) -> Design {
-    if design.network.positions != Positions::Relative || design.streaming {
+    if design.network.positions == Positions::Absolute {
+        return ahead(design);
+    }
+    if design.streaming {
         return design.clone();
     }
     // Of the newest token alone there is a query.
@@ -77,7 +84,7 @@ fn of_one_access(design: &Design) -> Vec<bool> {
             | Op::Scores { .. }
             | Op::ConstantScores { .. }
             | Op::Transpose { .. }
-            | Op::History
+            | Op::History { .. }
             | Op::Mix { .. }
             | Op::Select { .. }
             | Op::SumRows
@@ -138,7 +145,7 @@ impl Rewrite {
             ..node.value
         };
         let name = format!("{}_history", node.name);
-        self.nodes.push(Node { name, op: Op::History, inputs: vec![one], value });
+        self.nodes.push(Node { name, op: Op::History { ahead: false }, inputs: vec![one], value });
         let kept = NodeId(self.nodes.len() - 1);
         self.kept.insert(one, kept);
         self.may_be_zero.insert(kept);
