@@ -1,12 +1,15 @@
 // Keeps the rows of the last accesses, and sends them all whenever a new one comes.
 //
 // Contract: a new row takes the place of the oldest of Rows rows. Then all Rows rows leave, oldest first: row r is at the
-// output 1 + r * Pace cycles after the new row came. Rows that have not come since the reset leave as zeros. The plan lets
+// output First + r * Pace cycles after the new row came. Rows that have not come since the reset leave as zeros. With
+// Begin = 1 they leave once before any came: First + r * Pace cycles after the last edge with rst_n low. The plan lets
 // no row come before the cycle after the last one left.
 module tw_history #(
     parameter Rows  = 3,
     parameter Width = 8,
-    parameter Pace  = 1
+    parameter Pace  = 1,
+    parameter First = 1,
+    parameter Begin = 0
 ) (
     input  wire             clk,
     input  wire             rst_n,
@@ -18,7 +21,8 @@ module tw_history #(
 
   localparam PlaceWidth = (Rows > 1) ? $clog2(Rows) : 1;
   localparam CountWidth = $clog2(Rows + 1);
-  localparam PaceWidth = $clog2(Pace + 1);
+  localparam Longest = (First > Pace) ? First : Pace;
+  localparam PaceWidth = $clog2(Longest + 1);
   localparam [31:0] LastPlaceWide = Rows - 1;
   localparam [PlaceWidth-1:0] LastPlace = LastPlaceWide[PlaceWidth-1:0];
   localparam [PlaceWidth-1:0] OnePlace = 1;
@@ -27,6 +31,8 @@ module tw_history #(
   localparam [CountWidth-1:0] OneRow = 1;
   localparam [31:0] PaceReloadWide = Pace - 1;
   localparam [PaceWidth-1:0] PaceReload = PaceReloadWide[PaceWidth-1:0];
+  localparam [31:0] FirstReloadWide = First - 1;
+  localparam [PaceWidth-1:0] FirstReload = FirstReloadWide[PaceWidth-1:0];
   localparam [PaceWidth-1:0] OneStep = 1;
 
   reg [Width-1:0] rows[0:Rows-1];
@@ -46,14 +52,14 @@ module tw_history #(
   always @(posedge clk) begin
     if (!rst_n) begin
       place <= {PlaceWidth{1'b0}};
-      rows_left <= {CountWidth{1'b0}};
+      rows_left <= (Begin != 0) ? AllRows : {CountWidth{1'b0}};
       filled <= {CountWidth{1'b0}};
-      pause <= {PaceWidth{1'b0}};
+      pause <= FirstReload;
     end else begin
       if (in_valid || out_valid) place <= (place == LastPlace) ? {PlaceWidth{1'b0}} : place + OnePlace;
       if (in_valid) begin
         rows_left <= AllRows;
-        pause <= {PaceWidth{1'b0}};
+        pause <= FirstReload;
         if (filled != AllRows) filled <= filled + OneRow;
       end else if (out_valid) begin
         rows_left <= rows_left - OneRow;

@@ -9,6 +9,7 @@ use tablewright_model::testing::{dart, dart_s, dart_s_spec, dart_spec, random_mo
 use tablewright_model::{
     Activation, AttentionActivation, EncoderKind, KernelSpec, NetworkConfig, Pool, Positions,
 };
+use tablewright_plan::{Directives, Elements, Plan};
 
 fn small() -> NetworkConfig {
     NetworkConfig { history: 3, segments: 4, dim: 6, head_dim: 3, hidden: 5, outputs: 10, ..dart() }
@@ -100,6 +101,33 @@ fn streaming_matches() {
     let network = NetworkConfig { history: 1, attention: AttentionActivation::Sigmoid, ..network };
     let report = Build::random(&network, spec(EncoderKind::L1, 4, 1, 6), 12).simulate(40, 0.3);
     assert!(report.passed(), "{report:#?}");
+}
+
+/// The tokens of earlier accesses ahead of the newest one: with a constant query and with the newest token's, pair tables laid
+/// out either way, encoders that can bear a row every few cycles only, and a history of two.
+#[test]
+fn older_tokens_ahead_match() {
+    let history = 5;
+    let attention = AttentionActivation::Sigmoid;
+    for (network, spec, seed) in [
+        (NetworkConfig { history, ..small() }, spec(EncoderKind::Tree, 8, 2, 8), 21),
+        (NetworkConfig { history, pool: Pool::Last, ..small() }, spec(EncoderKind::Tree, 4, 2, 6), 22),
+        (
+            NetworkConfig { history: 2, pool: Pool::Last, attention, ..small() },
+            spec(EncoderKind::L2, 4, 1, 8),
+            23,
+        ),
+        (NetworkConfig { attention, ..small() }, spec(EncoderKind::L1, 8, 3, 8), 24),
+    ] {
+        let build = Build::random(&network, spec, seed);
+        let ahead: Vec<u64> =
+            build.plan.stages.iter().map(|stage| stage.gap).filter(|&gap| gap > 0).collect();
+        assert!(build.design.streaming && ahead.len() > 2, "{seed}: {ahead:?}");
+        build.prove(120);
+        let serial = vec![Elements::Serial; build.design.nodes.len()];
+        let plan = Plan::new(&build.design, &Directives::within(&build.design, &serial, 9));
+        Build::planned(build.design, plan).prove(60);
+    }
 }
 
 /// Rows of the history in a wrong order are found in the node that keeps them, with the values of that very access.

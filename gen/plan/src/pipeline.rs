@@ -138,7 +138,7 @@ pub fn steps(node: &Node, elements: Elements) -> Vec<Step> {
         }
         Op::Norm { unit, .. } => norm(unit),
         Op::Softmax { unit } => softmax(unit, node.value.lanes),
-        Op::Window { .. } | Op::Transpose { .. } | Op::History | Op::Select { .. } | Op::SumRows => {
+        Op::Window { .. } | Op::Transpose { .. } | Op::History { .. } | Op::Select { .. } | Op::SumRows => {
             Vec::new()
         }
     }
@@ -219,7 +219,9 @@ fn way(node: &Node, Directive { cuts, elements }: Directive, before: &[u32]) -> 
     }
     match &node.op {
         // They keep what comes in, and what goes out comes from there.
-        Op::Window { .. } | Op::Transpose { .. } | Op::History => Way { longest, out: SOURCE_OUT },
+        // The newest row, or one that is kept.
+        Op::History { ahead: true } => Way { longest, out: reached.max(SOURCE_OUT) + 1 },
+        Op::Window { .. } | Op::Transpose { .. } | Op::History { .. } => Way { longest, out: SOURCE_OUT },
         Op::SumRows => Way { longest: reached + add(node.value.format.width), out: 0 },
         Op::Scores { .. } if elements == Elements::Parallel => {
             Way { longest: longest.max(reached), out: reached }
@@ -243,7 +245,7 @@ fn stored(node: &Node, elements: Elements) -> &'static [usize] {
     match &node.op {
         Op::Scores { .. } | Op::Mix { .. } if elements == Elements::Parallel => &[1],
         Op::Scores { .. } | Op::Mix { .. } => &[0, 1],
-        Op::Transpose { .. } | Op::History | Op::Residual { .. } => &[0],
+        Op::Transpose { .. } | Op::History { .. } | Op::Residual { .. } => &[0],
         Op::Encode { encoder, .. } if matches!(encoder.kind, IntEncoderKind::Nearest { .. }) => &[0],
         _ => &[],
     }

@@ -188,15 +188,17 @@ impl Resources {
                         + (kept + u64::from(lead.is_some())) * columns * u64::from(width),
                 );
             }
-            Op::History => {
+            Op::History { ahead } => {
+                // The newest one goes on at once and is kept with the older ones.
+                let kept = rows - u64::from(*ahead);
                 r.memory(Memory {
                     holds: Holds::History,
                     count: 1,
-                    words: rows,
+                    words: kept,
                     width: row_bits,
                     writable: true,
                 });
-                r.registers(index_bits(rows) + 2 * clog2(rows + 1) + clog2(pace + 1));
+                r.registers(index_bits(kept) + 2 * clog2(kept + 1) + clog2(pace.max(stage.gap) + 1));
             }
             Op::Scores { table, .. } | Op::Mix { table, .. }
                 if stage.directive.elements == Elements::Parallel =>
