@@ -32,7 +32,7 @@ impl Built {
         let manifest = read_manifest(path)?;
         check_origin(&dir, &manifest)?;
         let model = load_model(&dir.model())?;
-        let (design, _) = designed(&model, !manifest.passes.is_empty());
+        let design = passes::chosen(&lower(&model), |pass| manifest.passes.iter().any(|run| run == pass));
         let plan = Plan::new(&design, &planned::read(&dir.plan(), &design)?);
         let same = (plan.latency, plan.interval) == (manifest.latency_cycles, manifest.interval_cycles)
             && PrefetcherSummary::of(&design, &plan) == manifest.prefetcher;
@@ -57,13 +57,16 @@ pub(crate) fn changed_row(files: &[String]) -> Option<(&'static str, String)> {
     (!files.is_empty()).then(|| ("changed", format!("not as they were built: {shown}{more}")))
 }
 
-/// A model's design as hardware is made from it, with the passes or as lowered, and the names of those that were run.
-pub(crate) fn designed(model: &TableModel, optimised: bool) -> (Design, Vec<String>) {
-    let design = lower(model);
-    if optimised {
-        let design = passes::for_hardware(&design);
-        (design, passes::ALL.iter().map(|p| p.name.to_owned()).collect())
-    } else {
-        (design, Vec::new())
-    }
+/// A model's design as hardware is made from it; with `windows`, one that takes whole windows in any case.
+pub(crate) fn designed(model: &TableModel, windows: bool) -> Design {
+    passes::chosen(&lower(model), |pass| is_run(pass, windows))
+}
+
+/// Names of the passes that [`designed`] runs.
+pub(crate) fn passes_run(windows: bool) -> Vec<String> {
+    passes::ALL.iter().map(|pass| pass.name).filter(|pass| is_run(pass, windows)).map(str::to_owned).collect()
+}
+
+fn is_run(pass: &str, windows: bool) -> bool {
+    !(windows && pass == passes::STREAM)
 }

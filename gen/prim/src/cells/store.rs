@@ -1,4 +1,4 @@
-//! Cells that keep words: table bank, queue, residual, history.
+//! Cells that keep words: table bank, queue, residual, histories.
 
 use rust_hdl::prelude::*;
 
@@ -277,6 +277,75 @@ pub(super) fn history() -> Reference {
         cell: "tw_history",
         verilog: verilog("tw_history", History::default()),
         parameters: vec![("Rows", "3".into()), ("Width", "2".into()), ("Pace", "2".into())],
+        images: Vec::new(),
+        ports,
+    }
+}
+
+/// Windows of three accesses of 2 bits: the newest row at once, the two before the next one 3 and 5 cycles later. What is kept
+/// moves up when an access comes, and begins as zeros.
+#[derive(LogicBlock, Default)]
+struct Ahead {
+    clk: Signal<In, Clock>,
+    rst_n: Signal<In, Bit>,
+    in_valid: Signal<In, Bit>,
+    in_data: Signal<In, Bits<2>>,
+    out_valid: Signal<Out, Bit>,
+    out_data: Signal<Out, Bits<2>>,
+    legal: Signal<Out, Bit>,
+    newer: DFF<Bits<2>>,
+    older: DFF<Bits<2>>,
+    /// Cycles since an access or the reset; 0 when both rows have left.
+    since: DFF<Bits<3>>,
+}
+
+impl Logic for Ahead {
+    #[hdl_gen]
+    fn update(&mut self) {
+        dff_setup!(self, clk, newer, older, since);
+        if self.since.q.val() != 0 {
+            self.since.d.next = self.since.q.val() + 1;
+        }
+        if self.since.q.val() == 5 {
+            self.since.d.next = bits::<3>(0);
+        }
+        if self.in_valid.val() {
+            self.newer.d.next = self.in_data.val();
+            self.older.d.next = self.newer.q.val();
+            self.since.d.next = bits::<3>(1);
+        }
+        if !self.rst_n.val() {
+            self.newer.d.next = bits::<2>(0);
+            self.older.d.next = bits::<2>(0);
+            self.since.d.next = bits::<3>(1);
+        }
+        self.out_valid.next = self.in_valid.val() || (self.since.q.val() == 3) || (self.since.q.val() == 5);
+        self.out_data.next = self.newer.q.val();
+        if self.since.q.val() == 3 {
+            self.out_data.next = self.older.q.val();
+        }
+        if self.in_valid.val() {
+            self.out_data.next = self.in_data.val();
+        }
+        // No access while the rows before it leave.
+        self.legal.next = !self.rst_n.val() || !self.in_valid.val() || (self.since.q.val() == 0);
+    }
+}
+
+/// `tw_ahead`: 3 rows of 2 bits, the older ones from 3 cycles on, one every 2 cycles.
+pub(super) fn ahead() -> Reference {
+    let mut ports = stream(2, 2);
+    ports.push(port("legal", 1, Role::Legal));
+    Reference {
+        name: "tw_ahead",
+        cell: "tw_ahead",
+        verilog: verilog("tw_ahead", Ahead::default()),
+        parameters: vec![
+            ("Rows", "3".into()),
+            ("Width", "2".into()),
+            ("Pace", "2".into()),
+            ("Gap", "3".into()),
+        ],
         images: Vec::new(),
         ports,
     }
