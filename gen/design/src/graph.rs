@@ -93,11 +93,9 @@ pub enum Op {
         lead: Option<Vec<i64>>,
     },
     /// x is one row; its rows for the last accesses, as many as the value has, oldest first. Zeros stand for accesses
-    /// before the reset.
-    History {
-        /// All but the newest row are known before its access comes, and what reads them can be computed until then.
-        ahead: bool,
-    },
+    /// before the reset. All but the newest row are known before that comes: what follows may have a row for each access, of
+    /// that access alone, until somebody keeps them all ([`crate::passes::stream`]).
+    History,
     /// Inputs: codes of the weights, rows (token, head); codes of the columns of V, one a row, head by head.
     /// Row token, one lane a column: `Σ_c` table[c, `a_c`, `v_c`].
     Mix {
@@ -150,7 +148,7 @@ impl Op {
             Self::ConstantScores { .. } => "constant-scores",
             Self::Softmax { .. } => "softmax",
             Self::Transpose { .. } => "transpose",
-            Self::History { .. } => "history",
+            Self::History => "history",
             Self::Mix { .. } => "mix",
             Self::Residual { .. } => "residual",
             Self::Gelu { .. } => "gelu",

@@ -181,7 +181,7 @@ fn of_node(stem: &str, node: &Node, elements: Elements) -> Vec<Image> {
         Op::Window { .. }
         | Op::Requantise { .. }
         | Op::Transpose { .. }
-        | Op::History { .. }
+        | Op::History
         | Op::Residual { .. }
         | Op::Relu
         | Op::Select { .. }

@@ -196,17 +196,16 @@ pub(crate) fn stage(design: &Design, plan: &Plan, names: &Names, node: &Node, ti
                 ("Cut", cut()),
             ],
         )),
-        Op::History { ahead } => {
-            let mut parameters = vec![
+        Op::History => text.instances.push(unary(
+            "tw_history",
+            vec![
                 ("Rows", node.value.rows.to_string()),
                 ("Width", row_width(node).to_string()),
                 ("Pace", timing.row_interval.to_string()),
-            ];
-            if *ahead {
-                parameters.push(("Gap", timing.gap.to_string()));
-            }
-            text.instances.push(unary(if *ahead { "tw_ahead" } else { "tw_history" }, parameters));
-        }
+                ("Gap", timing.gap.to_string()),
+                ("Begin", timing.begin().to_string()),
+            ],
+        )),
         Op::Transpose { lead } => {
             let mut parameters = vec![
                 ("Rows", input(0).value.rows.to_string()),

@@ -104,7 +104,7 @@ impl<T: Int> Program<T> {
                     lead: lead.as_ref().map(|row| row.iter().map(|&v| T::of(v)).collect()),
                     written: design.nodes.iter().any(|n| n.inputs.contains(&id) && columns(n).is_none()),
                 },
-                Op::History { .. } => Action::History,
+                Op::History => Action::History,
                 Op::Mix { table, columns } => {
                     Action::Mix { table: Table::new(table), columns: columns.clone() }
                 }

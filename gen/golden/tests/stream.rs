@@ -158,7 +158,7 @@ fn dart_reads_a_third_of_the_words() {
     let kept: Vec<(&str, usize)> = design
         .nodes
         .iter()
-        .filter(|n| matches!(n.op, Op::History { .. }))
+        .filter(|n| n.op == Op::History)
         .map(|n| (n.name.as_str(), n.value.rows))
         .collect();
     assert_eq!(kept, [("l0_k_code_history", 10), ("l0_v_history", 10)]);

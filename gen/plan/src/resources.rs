@@ -188,9 +188,9 @@ impl Resources {
                         + (kept + u64::from(lead.is_some())) * columns * u64::from(width),
                 );
             }
-            Op::History { ahead } => {
-                // The newest one goes on at once and is kept with the older ones.
-                let kept = rows - u64::from(*ahead);
+            Op::History => {
+                // The newest goes on at once, and takes the place of the oldest.
+                let kept = rows - 1;
                 r.memory(Memory {
                     holds: Holds::History,
                     count: 1,
@@ -198,7 +198,7 @@ impl Resources {
                     width: row_bits,
                     writable: true,
                 });
-                r.registers(index_bits(kept) + 2 * clog2(kept + 1) + clog2(pace.max(stage.gap) + 1));
+                r.registers(index_bits(kept) + 2 * clog2(kept + 1) + clog2(stage.begin() + 1));
             }
             Op::Scores { table, .. } | Op::Mix { table, .. }
                 if stage.directive.elements == Elements::Parallel =>
@@ -315,7 +315,7 @@ pub fn accumulator(node: &Node) -> Option<Format> {
         | Op::Norm { .. }
         | Op::Softmax { .. }
         | Op::Transpose { .. }
-        | Op::History { .. }
+        | Op::History
         | Op::Residual { .. }
         | Op::Gelu { .. }
         | Op::Relu

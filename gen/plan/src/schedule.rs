@@ -3,7 +3,8 @@
 //! The schedule is static. A window is admitted every `interval` cycles at most; from then on nothing waits for
 //! anything: each stage takes a row whenever one comes and hands on its own a fixed number of cycles later. Five kinds
 //! of stage set a pace of their own (the sources: window, transpose, history, scores, mix); the rows of all others follow the
-//! source before them. Back-pressure lives at the two ends only: a window is admitted when the output queue has a
+//! source before them. A history is sent in two parts: the newest row when it comes, the older rows of the next window before
+//! that one comes. Back-pressure lives at the two ends only: a window is admitted when the output queue has a
 //! place left for its result.
 
 use serde::Serialize;
@@ -61,6 +62,12 @@ impl Stage {
     /// before.
     pub fn ahead(&self) -> Option<(u64, u64)> {
         (self.gap > 0).then(|| (self.rows - 1, self.first + self.gap))
+    }
+
+    /// Cycles from a reset's last edge to row 0 of a history that is sent ahead: as if an access had been accepted in the
+    /// cycle before that edge.
+    pub fn begin(&self) -> u64 {
+        self.first + self.gap - 1
     }
 
     /// Cycles from row 0 to the last row, which have no other between them.
@@ -143,23 +150,33 @@ impl Plan {
     }
 }
 
-/// Sets the gap of all stages whose older rows come ahead: as short as nobody who keeps rows of one access and reads them
-/// allows it, for they take the places of those before.
+/// Sets the gap of all stages whose older rows come ahead: for all behind one history the shortest that whoever keeps rows
+/// of an access and reads them allows, for the rows of the next one take their places.
 fn come_ahead(design: &Design, stages: &mut [Stage]) {
-    let mut gap = 0;
+    let mut gaps = vec![0; stages.len()];
+    // The history that a node's rows come from.
+    let mut source: Vec<usize> = Vec::with_capacity(stages.len());
     for (id, node) in design.iter() {
-        let keeps = stages[id.0].gap == 0 && !matches!(node.op, Op::Select { .. });
-        let kept: Vec<Stage> = node.inputs.iter().map(|x| stages[x.0]).filter(|x| x.gap > 0).collect();
-        for kept in kept.into_iter().filter(|_| keeps) {
+        let from_access = matches!(node.op, Op::Window { .. } | Op::History);
+        source.push(node.inputs.first().filter(|_| !from_access).map_or(id.0, |x| source[x.0]));
+        if stages[id.0].gap > 0 || matches!(node.op, Op::Select { .. }) {
+            continue;
+        }
+        for x in &node.inputs {
+            let kept = stages[x.0];
+            if kept.gap == 0 {
+                continue;
+            }
             let stage = &mut stages[id.0];
             let read = stage.busy_to + 1 - kept.first;
-            gap = gap.max(read);
+            let gap = &mut gaps[source[x.0]];
+            *gap = read.max(*gap);
             // Then the older rows come, and after them the newest.
             stage.busy_to = stage.busy_to.max(stage.busy_from + read + kept.span() - 1);
         }
     }
-    for stage in stages.iter_mut().filter(|stage| stage.gap > 0) {
-        stage.gap = gap.max(stage.row_interval);
+    for (stage, &source) in stages.iter_mut().zip(&source).filter(|(stage, _)| stage.gap > 0) {
+        stage.gap = gaps[source].max(stage.row_interval);
     }
 }
 
@@ -209,7 +226,7 @@ fn paces(design: &Design, directives: &Directives) -> Vec<u64> {
     for (id, node) in design.iter() {
         let parallel = directives.of(id).elements == Elements::Parallel;
         let own = match &node.op {
-            Op::Window { .. } | Op::Transpose { .. } | Op::History { .. } => Some(1),
+            Op::Window { .. } | Op::Transpose { .. } | Op::History => Some(1),
             Op::Scores { .. } | Op::Mix { .. } if !parallel => Some(node.value.lanes as u64),
             _ => None,
         };
@@ -319,7 +336,7 @@ fn stage(node: &Node, inputs: &[Stage], pace: u64, directive: Directive) -> Stag
         }
         Op::Scores { .. } | Op::Mix { .. } => sequence(),
         // The access itself goes on at once, the newest row. How long after it the others follow is up to who reads them.
-        Op::History { ahead: true } => Stage {
+        Op::History => Stage {
             first: inputs[0].last(),
             row_interval: pace,
             rows,
@@ -331,7 +348,7 @@ fn stage(node: &Node, inputs: &[Stage], pace: u64, directive: Directive) -> Stag
             gap: pace,
         },
         // What is kept leaves once it is whole, and must have left before more comes.
-        Op::Transpose { .. } | Op::History { ahead: false } => {
+        Op::Transpose { .. } => {
             let first = inputs[0].last() + 1;
             Stage {
                 first,

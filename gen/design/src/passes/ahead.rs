@@ -1,5 +1,5 @@
-//! With absolute positions an access has another key and value wherever it stands in the window. But when it arrives, the
-//! others of its window are known, each at its new position: what is computed of them can be computed before.
+//! When an access arrives, the others of its window are known, each at its new position. What is computed or read of them
+//! can be computed or read before, as far as it does not depend on the newest one.
 
 use tablewright_model::Positions;
 
@@ -11,21 +11,20 @@ use crate::graph::{Design, Node, NodeId, Op, Value};
 ///
 /// From the T-th access after a reset on, T the history, its logits and bitmaps are those of the window that ends in
 /// that access; the bitmaps before are all zero.
-pub(super) fn ahead(design: &Design) -> Design {
+pub(super) fn accesses(design: &Design) -> Design {
     let network = &design.network;
     let Some(window) = design.nodes.first() else {
         return design.clone();
     };
     let absolute = network.positions == Positions::Absolute && network.history > 1;
-    let whole = !design.streaming && window.op == Op::Window { lead: false };
-    if !absolute || !whole || !known_before(design) {
+    if !absolute || design.streaming || window.op != (Op::Window { lead: false }) {
         return design.clone();
     }
     let mut nodes = Vec::with_capacity(design.nodes.len() + 1);
     nodes.push(Node { value: Value { rows: 1, ..window.value }, ..window.clone() });
     nodes.push(Node {
         name: format!("{}_history", window.name),
-        op: Op::History { ahead: true },
+        op: Op::History,
         inputs: vec![NodeId(0)],
         value: window.value,
     });
@@ -37,20 +36,21 @@ pub(super) fn ahead(design: &Design) -> Design {
         }
         nodes.push(node);
     }
-    Design { streaming: true, nodes, ..design.clone() }
+    let streaming = Design { streaming: true, nodes, ..design.clone() };
+    if known_before(&streaming) { streaming } else { design.clone() }
 }
 
-/// Whether all rows but the last of whatever has a row for each access depend on nothing but earlier accesses, and whoever
-/// reads them all can keep them until the last one comes.
-fn known_before(design: &Design) -> bool {
-    // Of each node: a row for each access that depends on that access alone.
+/// Whether of whatever follows a history each row depends on that row alone, until somebody reads all of them, who can keep
+/// them until the last one comes.
+pub(super) fn known_before(design: &Design) -> bool {
+    // Of each node: it has a row for each access, of that access alone.
     let mut of_each: Vec<bool> = Vec::with_capacity(design.nodes.len());
     for node in &design.nodes {
         let reads = |i: usize| node.inputs.get(i).is_some_and(|x| of_each[x.0]);
         let any = (0..node.inputs.len()).any(reads);
         let newest = |x: NodeId| design.node(x).value.rows - 1;
         let each = match &node.op {
-            Op::Window { .. } => true,
+            Op::History => true,
             _ if !any => false,
             Op::Encode { .. }
             | Op::Lookup { .. }
@@ -63,9 +63,9 @@ fn known_before(design: &Design) -> bool {
             Op::Transpose { .. } => false,
             Op::Select { row } if *row == newest(node.inputs[0]) => false,
             Op::Scores { .. } if !reads(0) => false,
-            Op::Scores { .. }
+            Op::Window { .. }
+            | Op::Scores { .. }
             | Op::Softmax { .. }
-            | Op::History { .. }
             | Op::Mix { .. }
             | Op::Residual { .. }
             | Op::Select { .. }

@@ -101,7 +101,7 @@ fn row(op: &Op, x: &[&[i64]]) -> Option<Vec<i64>> {
         | Op::Scores { .. }
         | Op::Softmax { .. }
         | Op::Transpose { .. }
-        | Op::History { .. }
+        | Op::History
         | Op::Mix { .. }
         | Op::Gelu { .. }
         | Op::Select { .. }

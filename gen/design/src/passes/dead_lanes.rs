@@ -80,7 +80,7 @@ fn read(node: &Node, i: usize, wanted: &Live, x: Value) -> Live {
         }
         Op::Lookup { .. } | Op::Norm { .. } => Live { lanes: all_lanes(), rows: wanted.rows.clone() },
         Op::Position { .. } | Op::Requantise { .. } | Op::Gelu { .. } | Op::Relu => wanted.clone(),
-        Op::History { .. } | Op::SumRows | Op::Select { .. } => {
+        Op::History | Op::SumRows | Op::Select { .. } => {
             Live { lanes: wanted.lanes.clone(), rows: all_rows() }
         }
         // The sum is normalised.
@@ -108,7 +108,7 @@ fn keep(node: &Node, live: &Live, kept: &[Kept]) -> Kept {
         }
         Op::Transpose { .. } => Kept { lanes: all_lanes(), rows: read(&live.rows) },
         Op::Mix { .. } => Kept { lanes: of(1).rows.clone(), rows: all_rows() },
-        Op::History { .. } | Op::SumRows | Op::Select { .. } => {
+        Op::History | Op::SumRows | Op::Select { .. } => {
             Kept { lanes: of(0).lanes.clone(), rows: all_rows() }
         }
         Op::Window { .. }

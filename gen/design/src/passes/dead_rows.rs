@@ -85,7 +85,7 @@ fn liveness(design: &Design) -> Vec<Live> {
 /// Operand `i` is read as a whole, whichever row of the result is wanted.
 fn reads_all_rows(op: &Op, i: usize) -> bool {
     match op {
-        Op::Transpose { .. } | Op::SumRows | Op::History { .. } => true,
+        Op::Transpose { .. } | Op::SumRows | Op::History => true,
         // Keys of all tokens for each query, columns of V for each row of weights.
         Op::Scores { .. } | Op::Mix { .. } => i == 1,
         Op::Window { .. }
@@ -106,7 +106,7 @@ fn reads_all_rows(op: &Op, i: usize) -> bool {
 
 /// The node can be made to produce one token's rows alone.
 fn narrows(op: &Op) -> bool {
-    !matches!(op, Op::Window { .. } | Op::Transpose { .. } | Op::SumRows | Op::History { .. })
+    !matches!(op, Op::Window { .. } | Op::Transpose { .. } | Op::SumRows | Op::History)
 }
 
 /// The op for one token; only a position knows which rows it is at.

@@ -6,8 +6,7 @@ use std::collections::{HashMap, HashSet};
 
 use tablewright_model::Positions;
 
-use super::ahead::ahead;
-use super::dead_rows;
+use super::{ahead, dead_rows};
 use crate::format::Bounds;
 use crate::graph::{Design, Node, NodeId, Op, Value};
 
@@ -19,7 +18,7 @@ use crate::graph::{Design, Node, NodeId, Op, Value};
 /// that access; the bitmaps before are all zero.
 pub fn stream(design: &Design) -> Design {
     if design.network.positions == Positions::Absolute {
-        return ahead(design);
+        return ahead::accesses(design);
     }
     if design.streaming {
         return design.clone();
@@ -61,7 +60,12 @@ pub fn stream(design: &Design) -> Design {
         Some(Op::Threshold { warm_up, .. }) => *warm_up = design.network.history - 1,
         _ => unreachable!("every design ends in its threshold"),
     }
-    Design { streaming: true, nodes: rewrite.nodes, ..design }
+    let streaming = Design { streaming: true, nodes: rewrite.nodes, ..design };
+    debug_assert!(
+        ahead::known_before(&streaming),
+        "keys and rows of V are kept, the query is the newest access's"
+    );
+    streaming
 }
 
 /// Nodes whose rows for one access depend on that access and nothing else.
@@ -84,7 +88,7 @@ fn of_one_access(design: &Design) -> Vec<bool> {
             | Op::Scores { .. }
             | Op::ConstantScores { .. }
             | Op::Transpose { .. }
-            | Op::History { .. }
+            | Op::History
             | Op::Mix { .. }
             | Op::Select { .. }
             | Op::SumRows
@@ -145,7 +149,7 @@ impl Rewrite {
             ..node.value
         };
         let name = format!("{}_history", node.name);
-        self.nodes.push(Node { name, op: Op::History { ahead: false }, inputs: vec![one], value });
+        self.nodes.push(Node { name, op: Op::History, inputs: vec![one], value });
         let kept = NodeId(self.nodes.len() - 1);
         self.kept.insert(one, kept);
         self.may_be_zero.insert(kept);

@@ -26,7 +26,6 @@ pub fn cells() -> Vec<Reference> {
         arithmetic::gelu(),
         store::residual(),
         store::history(),
-        store::ahead(),
         rows::select(),
         rows::sum(),
         arithmetic::threshold(),
