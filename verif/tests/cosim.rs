@@ -147,6 +147,30 @@ fn a_wrong_history_is_found() {
     assert!(first.kernel.ends_with("_history") && first.expected != first.actual, "{report:#?}");
 }
 
+/// Rows that come ahead in another cycle than planned are found: behind an access, and behind a reset.
+#[test]
+fn a_wrong_time_ahead_is_found() {
+    let network = NetworkConfig { positions: Positions::Relative, pool: Pool::Last, ..small() };
+    for (from, to) in [
+        ("pause <= GapReload", "pause <= GapReload - OneStep"),
+        ("pause <= BeginReload", "pause <= BeginReload - OneStep"),
+    ] {
+        let build = Build::random(&network, spec(EncoderKind::Tree, 8, 2, 8), 13);
+        let history = build.dir.rtl().join("tw_history.v");
+        let text = std::fs::read_to_string(&history).unwrap();
+        assert!(text.contains(from));
+        std::fs::write(&history, text.replace(from, to)).unwrap();
+        let report = build.simulate(20, 0.0);
+        let first = report.first.clone().unwrap();
+        assert!(first.kernel.ends_with("_history") && report.off_time > 0, "{from}: {report:#?}");
+        assert_eq!(
+            (first.window, first.cycle + 1),
+            (u64::from(from.contains("Gap")), first.cycle_planned),
+            "{report:#?}"
+        );
+    }
+}
+
 /// Without the passes every row is computed, the cls token's too.
 #[test]
 fn unoptimised_design_matches() {
