@@ -3,6 +3,7 @@
 // Contract: a window is accepted (cycle 0) when Interval cycles have passed since the one before and fewer than Places
 // windows are between here and the consumer; `taken` says that one has left. Row r is at the output in cycle
 // 1 + r * Pace, lowest bits of the window first. With Lead = 1 an all-zero row comes first, in the place of the cls token.
+// With Begin = 1 the first one after a reset waits Interval cycles too, for what a reset sets going.
 // Nothing behind this stage ever waits: the plan sets Interval so that no stage still needs what it holds.
 module tw_window #(
     parameter History  = 10,
@@ -10,7 +11,8 @@ module tw_window #(
     parameter Lead     = 1,
     parameter Pace     = 1,
     parameter Interval = 16,
-    parameter Places   = 2
+    parameter Places   = 2,
+    parameter Begin    = 0
 ) (
     input  wire                        clk,
     input  wire                        rst_n,
@@ -73,7 +75,7 @@ module tw_window #(
     if (!rst_n) begin
       rows_left <= {RowsWidth{1'b0}};
       pause     <= {PaceWidth{1'b0}};
-      gap       <= {GapWidth{1'b0}};
+      gap       <= (Begin != 0) ? GapReload : {GapWidth{1'b0}};
       places    <= AllPlaces;
     end else begin
       if (accept) begin

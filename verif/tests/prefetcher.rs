@@ -63,7 +63,17 @@ fn prove(build: &Build, count: usize) {
 #[test]
 fn a_window_core_prefetches() {
     let input = InputConfig { page_bits: Some(11), ..InputConfig::default() };
-    prove(&Build::of(&model(&small(), input, 8, 1)), 1500);
+    let build = Build::of(&model(&NetworkConfig { pool: Pool::Mean, ..small() }, input, 8, 1));
+    assert!(!build.design.streaming);
+    prove(&build, 1500);
+}
+
+/// Absolute positions: older tokens are computed ahead of their access.
+#[test]
+fn a_core_that_computes_ahead_prefetches() {
+    let build = Build::of(&model(&small(), InputConfig::default(), 8, 1));
+    assert!(build.design.streaming);
+    prove(&build, 1500);
 }
 
 #[test]

@@ -32,7 +32,8 @@ impl Built {
         let manifest = read_manifest(path)?;
         check_origin(&dir, &manifest)?;
         let model = load_model(&dir.model())?;
-        let (design, _) = designed(&model, !manifest.passes.is_empty(), manifest.loaded);
+        let passed = |pass: &str| manifest.passes.iter().any(|run| run == pass);
+        let design = passes::chosen(&lowered(&model, manifest.loaded), passed);
         let plan = Plan::new(&design, &planned::read(&dir.plan(), &design)?);
         let same = (plan.latency, plan.interval) == (manifest.latency_cycles, manifest.interval_cycles)
             && PrefetcherSummary::of(&design, &plan) == manifest.prefetcher;
@@ -48,11 +49,10 @@ impl Built {
         let Some(protection) = self.design.loaded else {
             return Err(Failure::NotLoadable { path: root() });
         };
-        let mut fitted = lower_like(model, &lower_loaded(&self.model, protection))
+        let mut fitted = lower_like(model, &lowered(&self.model, Some(protection)))
             .map_err(|reason| Failure::OtherShape { path: path.into(), build: root(), reason })?;
-        if !self.manifest.passes.is_empty() {
-            fitted.design = passes::for_hardware(&fitted.design);
-        }
+        fitted.design =
+            passes::chosen(&fitted.design, |pass| self.manifest.passes.iter().any(|run| run == pass));
         // The modules keep their names, and the issue unit its settings.
         fitted.design.name.clone_from(&self.design.name);
         fitted.design.input.clone_from(&self.design.input);
@@ -74,21 +74,25 @@ pub(crate) fn changed_row(files: &[String]) -> Option<(&'static str, String)> {
     (!files.is_empty()).then(|| ("changed", format!("not as they were built: {shown}{more}")))
 }
 
-/// A model's design as hardware is made from it, its contents frozen or loaded, with the passes or as lowered; and the names of
-/// those that were run.
-pub(crate) fn designed(
-    model: &TableModel,
-    optimised: bool,
-    loaded: Option<Protection>,
-) -> (Design, Vec<String>) {
-    let design = match loaded {
+/// A model's design with all rows of all layers, its contents frozen or loaded.
+pub(crate) fn lowered(model: &TableModel, loaded: Option<Protection>) -> Design {
+    match loaded {
         None => lower(model),
         Some(protection) => lower_loaded(model, protection),
-    };
-    if optimised {
-        let design = passes::for_hardware(&design);
-        (design, passes::ALL.iter().map(|p| p.name.to_owned()).collect())
-    } else {
-        (design, Vec::new())
     }
+}
+
+/// A model's design as hardware is made from it, its contents frozen or loaded; with `windows`, one that takes whole windows in
+/// any case.
+pub(crate) fn designed(model: &TableModel, windows: bool, loaded: Option<Protection>) -> Design {
+    passes::chosen(&lowered(model, loaded), |pass| is_run(pass, windows))
+}
+
+/// Names of the passes that [`designed`] runs.
+pub(crate) fn passes_run(windows: bool) -> Vec<String> {
+    passes::ALL.iter().map(|pass| pass.name).filter(|pass| is_run(pass, windows)).map(str::to_owned).collect()
+}
+
+fn is_run(pass: &str, windows: bool) -> bool {
+    !(windows && pass == passes::STREAM)
 }

@@ -46,7 +46,7 @@ pub(crate) struct Hardware {
 impl Hardware {
     /// Of a model as `build` makes it.
     pub(crate) fn of(model: &TableModel) -> Self {
-        let (design, _) = designed(model, true, None);
+        let design = designed(model, false, None);
         let plan = Plan::automatic(&design);
         let (table_bits, encoder_bits) = (design.table_bits(), design.encoder_bits());
         Self {

@@ -10,8 +10,7 @@ use common::{Room, small};
 use tablewright_model::testing::random_model;
 use tablewright_model::{EncoderKind, KernelSpec, NetworkConfig, Positions, save_model};
 
-const SPEC: KernelSpec =
-    KernelSpec { encoder: EncoderKind::Tree, prototypes: 16, subspaces: 2, bits: 8 };
+const SPEC: KernelSpec = KernelSpec { encoder: EncoderKind::Tree, prototypes: 16, subspaces: 2, bits: 8 };
 
 /// A model beside the others of the room, of the shape of `model.safetensors` unless something is changed.
 fn model(room: &Room, name: &str, network: &NetworkConfig, spec: KernelSpec, seed: u64) {
@@ -94,7 +93,10 @@ fn an_image_has_its_words_in_either_form() {
 fn a_c_compiler_takes_the_header() {
     let room = Room::new();
     room.json("build model.safetensors -o build --loadable");
-    room.write("driver.c", b"#include \"build/tw_random_3_load.h\"\nuint64_t shape = TW_RANDOM_3_LOAD_SHAPE;\n");
+    room.write(
+        "driver.c",
+        b"#include \"build/tw_random_3_load.h\"\nuint64_t shape = TW_RANDOM_3_LOAD_SHAPE;\n",
+    );
     let compiled = Command::new("cc")
         .args(["-std=c99", "-Wall", "-Wextra", "-pedantic", "-Werror", "-fsyntax-only", "driver.c"])
         .current_dir(room.path(""))

@@ -1,4 +1,5 @@
-//! A model with relative positions through the whole program: its hardware takes accesses one by one.
+//! Models whose hardware takes accesses one by one, through the whole program: with relative positions, and with absolute ones
+//! where older tokens are computed ahead.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
@@ -45,7 +46,7 @@ fn it_builds_and_simulates() {
     }
     let room = room();
     let built = room.json("build stream.safetensors -o build --trace app.trace");
-    assert_eq!(built["passes"], serde_json::json!(["dead-rows", "stream", "constants", "dead-lanes"]));
+    assert_eq!(built["passes"], serde_json::json!(["dead-rows", "constants", "stream", "dead-lanes"]));
     let simulated = room.json("sim build --trace app.trace --vectors 300 --stall 0.2");
     assert_eq!((&simulated["passed"], &simulated["streaming"]), (&true.into(), &true.into()));
     // All but the corner cases are of the trace.
@@ -65,4 +66,39 @@ fn it_builds_and_simulates() {
         room.json("estimate lowered")["words_per_inference"].as_u64()
             > estimate["words_per_inference"].as_u64()
     );
+}
+
+/// The model of the room has absolute positions and the newest token's query alone.
+#[test]
+fn whole_windows_can_be_had_for_the_cycles_of_the_older_tokens() {
+    let room = room();
+    let estimate = |options: &str| room.json(&format!("estimate model.safetensors {options}"));
+    let latency = |estimate: &serde_json::Value| estimate["latency_cycles"].as_u64().unwrap();
+    let (ahead, whole) = (estimate(""), estimate("--windows"));
+    // A history of 4.
+    assert!(latency(&ahead) + 3 <= latency(&whole), "{} and {}", latency(&ahead), latency(&whole));
+    assert_eq!(ahead["words_per_inference"], whole["words_per_inference"]);
+    let early =
+        |e: &serde_json::Value| e["kernels"].as_array().unwrap().iter().any(|k| k["ahead_cycle"].is_u64());
+    assert!(early(&ahead) && !early(&whole));
+
+    let built = room.json("build model.safetensors -o whole --windows");
+    assert_eq!(built["passes"], serde_json::json!(["dead-rows", "constants", "dead-lanes"]));
+    assert_eq!(built["latency_cycles"], whole["latency_cycles"]);
+    assert_eq!(room.json("estimate whole")["latency_cycles"], whole["latency_cycles"]);
+    // 4 accesses of 4 segments of 6 bits.
+    let core = String::from_utf8(room.read("whole/rtl/tw_random_3_core.v")).unwrap();
+    assert!(core.contains("input  wire [95:0] s_axis_tdata"), "{core}");
+    let refused = room.run("estimate whole --windows");
+    assert_eq!(refused.status.code(), Some(2));
+    if !["verilator", "iverilog"].iter().all(|t| Command::new(t).arg("-V").output().is_ok()) {
+        println!("skipped: verilator and iverilog are needed");
+        return;
+    }
+    room.json("build model.safetensors -o ahead --trace app.trace");
+    for (build, streaming, planned) in [("ahead", true, &ahead), ("whole", false, &whole)] {
+        let simulated = room.json(&format!("sim {build} --trace app.trace --vectors 200 --stall 0.2"));
+        assert_eq!((&simulated["passed"], &simulated["streaming"]), (&true.into(), &streaming.into()));
+        assert_eq!(simulated["cycles_simulated"], planned["latency_cycles"]);
+    }
 }

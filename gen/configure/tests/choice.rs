@@ -104,7 +104,7 @@ fn when_nothing_is_within_the_limits_one_message_says_what_could_be() {
     let all = [
         message(&limits(30, 1 << 20)),
         message(&limits(500, 100)),
-        message(&limits(48, 600)),
+        message(&limits(38, 600)),
         message(&Limits {
             interval_cycles: Some(2),
             target: vec![TargetLimit { what: "look-up tables".into(), limit: 100.0 }],

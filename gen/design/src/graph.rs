@@ -94,7 +94,8 @@ pub enum Op {
         lead: Option<Vec<i64>>,
     },
     /// x is one row; its rows for the last accesses, as many as the value has, oldest first. Zeros stand for accesses
-    /// before the reset.
+    /// before the reset. All but the newest row are known before that comes: what follows may have a row for each access, of
+    /// that access alone, until somebody keeps them all ([`crate::passes::stream`]).
     History,
     /// Inputs: codes of the weights, rows (token, head); codes of the columns of V, one a row, head by head.
     /// Row token, one lane a column: `Σ_c` table[c, `a_c`, `v_c`].

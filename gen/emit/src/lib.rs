@@ -325,6 +325,8 @@ fn harness(
                 name => b.name.clone(),
                 words => b.width.div_ceil(32),
                 rows => stage.rows,
+                ahead => stage.ahead().map_or(0, |(rows, _)| rows),
+                ahead_first => stage.ahead().map_or(0, |(_, first)| first),
                 first => stage.first,
                 every => stage.row_interval,
             }

@@ -97,14 +97,7 @@ pub(crate) fn stage(
             module: "tw_window".to_owned(),
             name: "u_window".to_owned(),
             reset: true,
-            parameters: owned(vec![
-                ("History", design.accesses().to_string()),
-                ("RowWidth", row_width(node).to_string()),
-                ("Lead", u8::from(*lead).to_string()),
-                ("Pace", timing.row_interval.to_string()),
-                ("Interval", plan.interval.to_string()),
-                ("Places", "Places".to_owned()),
-            ]),
+            parameters: window_parameters(design, plan, node, *lead, timing),
             ports: owned(vec![
                 (
                     "in_valid",
@@ -260,6 +253,8 @@ pub(crate) fn stage(
                 ("Rows", node.value.rows.to_string()),
                 ("Width", row_width(node).to_string()),
                 ("Pace", timing.row_interval.to_string()),
+                ("Gap", timing.gap.to_string()),
+                ("Begin", timing.begin().to_string()),
             ],
         )),
         Op::Transpose { lead } => {
@@ -393,10 +388,37 @@ fn comment(node: &Node, timing: Stage) -> String {
     let rows = if v.rows == 1 { "1 row".to_owned() } else { format!("{} rows", v.rows) };
     let when = if v.rows == 1 {
         format!("valid in cycle {}", timing.first)
+    } else if let Some((_, ahead)) = timing.ahead() {
+        format!(
+            "the last valid in cycle {}, the next access's row r before it in cycle {ahead} + {} r",
+            timing.first, timing.row_interval
+        )
     } else {
         format!("row r valid in cycle {} + {} r", timing.first, timing.row_interval)
     };
     format!("{}: {}, {rows} of {} x {}, {when}", node.name, node.op.kind(), v.lanes, v.format)
+}
+
+fn window_parameters(
+    design: &Design,
+    plan: &Plan,
+    node: &Node,
+    lead: bool,
+    timing: Stage,
+) -> Vec<(String, String)> {
+    let mut parameters = vec![
+        ("History", design.accesses().to_string()),
+        ("RowWidth", row_width(node).to_string()),
+        ("Lead", u8::from(lead).to_string()),
+        ("Pace", timing.row_interval.to_string()),
+        ("Interval", plan.interval.to_string()),
+        ("Places", "Places".to_owned()),
+    ];
+    // A reset sends the older rows of the first window on their way.
+    if plan.stages.iter().any(|stage| stage.gap > 0) {
+        parameters.push(("Begin", "1".to_owned()));
+    }
+    owned(parameters)
 }
 
 fn owned(pairs: Vec<(&str, String)>) -> Vec<(String, String)> {

@@ -74,8 +74,11 @@ pub struct Kernel {
     pub lanes: usize,
     /// Of an element, `s` or `u`, width, fraction bits.
     pub format: String,
-    /// Cycle in which row 0 is valid; the window is accepted in cycle 0.
+    /// Cycle in which row 0 is valid, or with an `ahead_cycle` the last row; the window is accepted in cycle 0.
     pub first_cycle: u64,
+    /// Where all rows but the last come ahead of their access: cycle in which row 0 is valid, the access before it accepted
+    /// in cycle 0.
+    pub ahead_cycle: Option<u64>,
     /// Cycles from one row to the next.
     pub row_interval_cycles: u64,
     /// Cycle in which the last row is valid.
@@ -173,6 +176,7 @@ fn basis() -> BTreeMap<&'static str, Basis> {
         "writable_bits",
         "register_bits",
         "kernels.first_cycle",
+        "kernels.ahead_cycle",
         "kernels.row_interval_cycles",
         "kernels.last_cycle",
         "kernels.occupancy_cycles",
@@ -217,6 +221,7 @@ fn kernel(design: &Design, plan: &Plan, node: &Node, stage: Stage) -> Kernel {
         lanes: node.value.lanes,
         format: node.value.format.to_string(),
         first_cycle: stage.first,
+        ahead_cycle: stage.ahead().map(|(_, cycle)| cycle),
         row_interval_cycles: stage.row_interval,
         last_cycle: stage.last(),
         occupancy_cycles: stage.occupancy(),

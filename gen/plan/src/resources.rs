@@ -198,14 +198,16 @@ impl Resources {
                 }
             }
             Op::History => {
+                // The newest goes on at once, and takes the place of the oldest.
+                let kept = rows - 1;
                 r.memory(Memory {
                     holds: Holds::History,
                     count: 1,
-                    words: rows,
+                    words: kept,
                     width: row_bits,
                     writable: true,
                 });
-                r.registers(index_bits(rows) + 2 * clog2(rows + 1) + clog2(pace + 1));
+                r.registers(index_bits(kept) + 2 * clog2(kept + 1) + clog2(stage.begin() + 1));
             }
             Op::Scores { table, .. } | Op::Mix { table, .. }
                 if stage.directive.elements == Elements::Parallel =>

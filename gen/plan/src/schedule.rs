@@ -3,7 +3,8 @@
 //! The schedule is static. A window is admitted every `interval` cycles at most; from then on nothing waits for
 //! anything: each stage takes a row whenever one comes and hands on its own a fixed number of cycles later. Five kinds
 //! of stage set a pace of their own (the sources: window, transpose, history, scores, mix); the rows of all others follow the
-//! source before them. Back-pressure lives at the two ends only: a window is admitted when the output queue has a
+//! source before them. A history is sent in two parts: the newest row when it comes, the older rows of the next window before
+//! that one comes. Back-pressure lives at the two ends only: a window is admitted when the output queue has a
 //! place left for its result.
 
 use serde::Serialize;
@@ -24,7 +25,7 @@ const NEAREST_OVERHEAD: u64 = 4;
 /// When one node's rows are valid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Stage {
-    /// Cycle in which row 0 is valid; the window is accepted in cycle 0.
+    /// Cycle in which row 0 is valid, or with a `gap` the last row; the window is accepted in cycle 0.
     pub first: u64,
     /// Cycles from one row to the next.
     pub row_interval: u64,
@@ -40,17 +41,38 @@ pub struct Stage {
     pub directive: Directive,
     /// Cycles that the rows of a first operand wait for the second ([`Elements::Parallel`]).
     pub delay: u64,
+    /// Where all rows but the last are known before their access is accepted: cycles from the last row to row 0 of the
+    /// access after it. 0 elsewhere.
+    pub gap: u64,
 }
 
 impl Stage {
     /// Cycle in which the last row is valid.
     pub fn last(&self) -> u64 {
-        self.first + (self.rows - 1) * self.row_interval
+        if self.gap > 0 { self.first } else { self.first + self.span() }
     }
 
     /// Cycle in which row `r` is valid.
     pub fn row(&self, r: u64) -> u64 {
-        self.first + r * self.row_interval
+        debug_assert!(self.gap == 0 || r + 1 == self.rows, "row {r} is ahead of its access");
+        if self.gap > 0 { self.first } else { self.first + r * self.row_interval }
+    }
+
+    /// Rows that come ahead of their access, and the cycle of the first of them, counted from the acceptance of the access
+    /// before.
+    pub fn ahead(&self) -> Option<(u64, u64)> {
+        (self.gap > 0).then(|| (self.rows - 1, self.first + self.gap))
+    }
+
+    /// Cycles from a reset's last edge to row 0 of a history that is sent ahead: as if an access had been accepted in the
+    /// cycle before that edge.
+    pub fn begin(&self) -> u64 {
+        self.first + self.gap - 1
+    }
+
+    /// Cycles from row 0 to the last row, which have no other between them.
+    fn span(&self) -> u64 {
+        (self.rows - 1) * self.row_interval
     }
 
     /// Of the `left` rows of a window, from which a pair table makes `rows`, those that wait for the right rows at a time.
@@ -89,6 +111,7 @@ impl Plan {
             let inputs: Vec<Stage> = node.inputs.iter().map(|i| stages[i.0]).collect();
             stages.push(stage(node, &inputs, pace[id.0], directives.of(id)));
         }
+        come_ahead(design, &mut stages);
         // A row that waits for its partner costs a register row, not an adder: there is room for as many windows as
         // keep the waiting from being the bottleneck.
         let waits = |id: NodeId| matches!(design.node(id).op, Op::Residual { .. });
@@ -124,6 +147,36 @@ impl Plan {
     /// Cycles that `windows` windows take from the first acceptance to the last bitmap, nobody stalling.
     pub fn cycles(&self, windows: u64) -> u64 {
         windows.saturating_sub(1) * self.interval + self.latency
+    }
+}
+
+/// Sets the gap of all stages whose older rows come ahead: for all behind one history the shortest that whoever keeps rows
+/// of an access and reads them allows, for the rows of the next one take their places.
+fn come_ahead(design: &Design, stages: &mut [Stage]) {
+    let mut gaps = vec![0; stages.len()];
+    // The history that a node's rows come from.
+    let mut source: Vec<usize> = Vec::with_capacity(stages.len());
+    for (id, node) in design.iter() {
+        let from_access = matches!(node.op, Op::Window { .. } | Op::History);
+        source.push(node.inputs.first().filter(|_| !from_access).map_or(id.0, |x| source[x.0]));
+        if stages[id.0].gap > 0 || matches!(node.op, Op::Select { .. }) {
+            continue;
+        }
+        for x in &node.inputs {
+            let kept = stages[x.0];
+            if kept.gap == 0 {
+                continue;
+            }
+            let stage = &mut stages[id.0];
+            let read = stage.busy_to + 1 - kept.first;
+            let gap = &mut gaps[source[x.0]];
+            *gap = read.max(*gap);
+            // Then the older rows come, and after them the newest.
+            stage.busy_to = stage.busy_to.max(stage.busy_from + read + kept.span() - 1);
+        }
+    }
+    for (stage, &source) in stages.iter_mut().zip(&source).filter(|(stage, _)| stage.gap > 0) {
+        stage.gap = gaps[source].max(stage.row_interval);
     }
 }
 
@@ -211,10 +264,11 @@ fn stage(node: &Node, inputs: &[Stage], pace: u64, directive: Directive) -> Stag
             row_interval: input.row_interval,
             rows,
             busy_from: input.first,
-            busy_to: input.last() + row_occupancy(node) - 1,
+            busy_to: input.first + input.span() + row_occupancy(node) - 1,
             room: 1,
             directive,
             delay: 0,
+            gap: input.gap,
         }
     };
     // A sequencer keeps both operands, then issues one element a cycle, `lanes` to a row.
@@ -230,6 +284,7 @@ fn stage(node: &Node, inputs: &[Stage], pace: u64, directive: Directive) -> Stag
             room: 1,
             directive,
             delay: 0,
+            gap: 0,
         }
     };
     match &node.op {
@@ -242,6 +297,7 @@ fn stage(node: &Node, inputs: &[Stage], pace: u64, directive: Directive) -> Stag
             room: 1,
             directive,
             delay: 0,
+            gap: 0,
         },
         Op::Encode { encoder, .. } => follow(encode_latency(encoder, directive.cuts)),
         Op::Lookup { .. }
@@ -275,11 +331,24 @@ fn stage(node: &Node, inputs: &[Stage], pace: u64, directive: Directive) -> Stag
                 room: 1,
                 directive,
                 delay,
+                gap: 0,
             }
         }
         Op::Scores { .. } | Op::Mix { .. } => sequence(),
+        // The access itself goes on at once, the newest row. How long after it the others follow is up to who reads them.
+        Op::History => Stage {
+            first: inputs[0].last(),
+            row_interval: pace,
+            rows,
+            busy_from: inputs[0].first,
+            busy_to: inputs[0].first + rows * pace - 1,
+            room: 1,
+            directive,
+            delay: 0,
+            gap: pace,
+        },
         // What is kept leaves once it is whole, and must have left before more comes.
-        Op::Transpose { .. } | Op::History => {
+        Op::Transpose { .. } => {
             let first = inputs[0].last() + 1;
             Stage {
                 first,
@@ -290,10 +359,11 @@ fn stage(node: &Node, inputs: &[Stage], pace: u64, directive: Directive) -> Stag
                 room: 1,
                 directive,
                 delay: 0,
+                gap: 0,
             }
         }
         Op::Residual { .. } => Stage { busy_from: inputs[0].first.min(inputs[1].first), ..follow(registers) },
-        Op::Select { row } => Stage { first: inputs[0].row(*row as u64), rows: 1, ..follow(0) },
+        Op::Select { row } => Stage { first: inputs[0].row(*row as u64), rows: 1, gap: 0, ..follow(0) },
         Op::SumRows => Stage { first: inputs[0].last() + 1, rows: 1, ..follow(1) },
     }
 }

@@ -8,7 +8,7 @@ use tablewright_model::model_to_bytes;
 use tablewright_plan::{Plan, text};
 use tablewright_verif::vectors;
 
-use crate::built::designed;
+use crate::built::{designed, lowered, passes_run};
 use crate::failure::{Failure, Outcome};
 use crate::loadable::LoadArgs;
 use crate::planned::PlanArgs;
@@ -27,6 +27,7 @@ const TESTBENCH_SEED: u64 = 1;
 #[command(after_help = "Examples:\n  tablewright build models/zoo/mcfns-dart-s.safetensors -o mcf.build\n  \
     tablewright build app.safetensors -o app.build --trace app.champsimtrace.xz\n  \
     tablewright build app.safetensors -o app.build --latency 60\n  \
+    tablewright build app.safetensors -o app.build --windows\n  \
     tablewright build app.safetensors -o app.build --plan app.plan")]
 pub(crate) struct Args {
     /// Table model (safetensors)
@@ -43,6 +44,9 @@ pub(crate) struct Args {
     /// Build the graph as lowered, without any optimisation pass
     #[arg(long)]
     pub(crate) no_passes: bool,
+    /// Let the core take whole windows, also where it could take one access at a time in fewer cycles
+    #[arg(long, conflicts_with = "no_passes")]
+    pub(crate) windows: bool,
     #[command(flatten)]
     pub(crate) load: LoadArgs,
     #[command(flatten)]
@@ -52,7 +56,12 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
     let target = tablewright_fpga::target(&args.target)?;
     let model = subject::model(&args.model)?;
-    let (design, passes) = designed(&model, !args.no_passes, args.load.protection());
+    let loaded = args.load.protection();
+    let (design, passes) = if args.no_passes {
+        (lowered(&model, loaded), Vec::new())
+    } else {
+        (designed(&model, args.windows, loaded), passes_run(args.windows))
+    };
     let directives = args.plan.directives(&design)?;
     let plan = Plan::new(&design, &directives);
     ui.detail(format_args!(

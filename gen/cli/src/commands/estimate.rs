@@ -34,6 +34,9 @@ pub(crate) struct Args {
     /// What the hardware is made for; a build directory knows its own, a model has `generic`
     #[arg(long, value_name = "NAME")]
     pub(crate) target: Option<String>,
+    /// Of a model, estimate the core that takes whole windows, as `build --windows` makes it
+    #[arg(long)]
+    pub(crate) windows: bool,
     #[command(flatten)]
     pub(crate) load: LoadArgs,
     #[command(flatten)]
@@ -53,9 +56,9 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
     };
     let estimate = match Subject::of(path, WANTED)? {
         Subject::BuildDir => {
-            if args.plan.asked() {
+            if args.plan.asked() || args.windows {
                 return Err(Failure::Options {
-                    option: "--plan, --latency, --interval, --levels",
+                    option: "--plan, --latency, --interval, --levels, --windows",
                     problem: "a build has its plan already; give the model instead, or build again"
                         .to_owned(),
                 });
@@ -64,7 +67,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
             Estimate::of(&built.design, &built.plan, &or(&built.manifest.target)?)
         }
         Subject::Model => {
-            let (design, _) = designed(&load_model(path)?, true, args.load.protection());
+            let design = designed(&load_model(path)?, args.windows, args.load.protection());
             let plan = Plan::new(&design, &args.plan.directives(&design)?);
             Estimate::of(&design, &plan, &or(tablewright_fpga::DEFAULT)?)
         }
@@ -73,6 +76,9 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
     ui.print(&Report(estimate))?;
     Ok(Outcome::Done)
 }
+
+/// Column of the rows that come ahead, where there are some.
+const AHEAD: usize = 6;
 
 /// The estimate as it is printed.
 #[derive(Debug, Serialize)]
@@ -97,7 +103,7 @@ impl Render for Report {
 
 /// Of every node its cycles, storage and registers.
 fn kernels(kernels: &[Kernel]) -> String {
-    let header = [
+    let mut header = vec![
         "kernel",
         "op",
         "rows",
@@ -115,30 +121,46 @@ fn kernels(kernels: &[Kernel]) -> String {
     let some = |number: u64| {
         if number == 0 { String::new() } else { count(number) }
     };
-    let rows = kernels.iter().map(|k| {
-        let encoder = match k.encoder_copies {
-            0 | 1 => some(k.encoder_bits),
-            copies => format!("{} in {copies} copies", count(k.encoder_bits)),
-        };
-        vec![
-            k.name.clone(),
-            k.op.into(),
-            count(k.rows),
-            count(k.lanes),
-            k.format.clone(),
-            count(k.first_cycle),
-            count(k.row_interval_cycles),
-            count(k.occupancy_cycles),
-            some(k.table_bits),
-            encoder,
-            some(k.register_bits),
-            k.accumulator.clone().unwrap_or_default(),
-            k.memories.iter().map(memory).collect::<Vec<_>>().join(", "),
-        ]
-    });
-    let note =
-        "first: cycle of row 0; every: cycles from row to row; busy: cycles taken by one window. All exact.";
-    format!("{}\n{note}", grid(&header, &[2, 3, 5, 6, 7, 8, 9, 10], rows))
+    let mut rows: Vec<Vec<String>> = kernels
+        .iter()
+        .map(|k| {
+            let encoder = match k.encoder_copies {
+                0 | 1 => some(k.encoder_bits),
+                copies => format!("{} in {copies} copies", count(k.encoder_bits)),
+            };
+            vec![
+                k.name.clone(),
+                k.op.into(),
+                count(k.rows),
+                count(k.lanes),
+                k.format.clone(),
+                count(k.first_cycle),
+                count(k.row_interval_cycles),
+                count(k.occupancy_cycles),
+                some(k.table_bits),
+                encoder,
+                some(k.register_bits),
+                k.accumulator.clone().unwrap_or_default(),
+                k.memories.iter().map(memory).collect::<Vec<_>>().join(", "),
+            ]
+        })
+        .collect();
+    let mut right = vec![2, 3, 5, 6, 7, 8, 9, 10];
+    let mut note =
+        "first: cycle of row 0; every: cycles from row to row; busy: cycles taken by one window. All exact."
+            .to_owned();
+    if kernels.iter().any(|k| k.ahead_cycle.is_some()) {
+        header.insert(AHEAD, "ahead");
+        for (row, kernel) in rows.iter_mut().zip(kernels) {
+            row.insert(AHEAD, kernel.ahead_cycle.map(count).unwrap_or_default());
+        }
+        right.push(11);
+        note.push_str(
+            "\nahead: all rows but the last come before their access; cycle of row 0, the access before taken in cycle 0, \
+             and first is the last row's.",
+        );
+    }
+    format!("{}\n{note}", grid(&header, &right, rows))
 }
 
 /// `2 banks 128 x 256`.

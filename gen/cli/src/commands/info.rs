@@ -67,7 +67,7 @@ impl AboutPlan {
         const WANTED: &str = "a table model (safetensors) or a build directory";
         let (design, directives) = match Subject::of(path, WANTED)? {
             Subject::Model => {
-                let (design, _) = designed(&load_model(path)?, true, None);
+                let design = designed(&load_model(path)?, false, None);
                 let directives = Directives::automatic(&design);
                 (design, directives)
             }

@@ -1,5 +1,6 @@
 //! Design → Design. A pass leaves the golden output identical, bit for bit.
 
+mod ahead;
 mod constants;
 mod dead_lanes;
 mod dead_rows;
@@ -23,6 +24,9 @@ pub struct Pass {
     pub run: fn(&Design) -> Design,
 }
 
+/// Name of the pass behind which a design may take accesses in place of windows.
+pub const STREAM: &str = "stream";
+
 /// Passes in the order they run where hardware is made.
 pub const ALL: &[Pass] = &[
     Pass {
@@ -31,14 +35,14 @@ pub const ALL: &[Pass] = &[
         run: dead_rows,
     },
     Pass {
-        name: "stream",
-        about: "with relative positions, take one access at a time and keep the keys and values of the history",
-        run: stream,
-    },
-    Pass {
         name: "constants",
         about: "compute once what depends on the cls token alone: its query, key and value in the first layer",
         run: constants,
+    },
+    Pass {
+        name: STREAM,
+        about: "take one access at a time: keep what is computed of earlier ones, or compute it ahead of the newest",
+        run: stream,
     },
     Pass {
         name: "dead-lanes",
@@ -53,7 +57,13 @@ pub fn optimise(design: &Design) -> Design {
     dead_rows(design)
 }
 
-/// What hardware is made from: every pass in order. With relative positions it takes accesses one by one.
+/// What hardware is made from: every pass in order. Where that can be it takes accesses one by one.
 pub fn for_hardware(design: &Design) -> Design {
-    ALL.iter().fold(design.clone(), |design, pass| (pass.run)(&design))
+    chosen(design, |_| true)
+}
+
+/// The passes whose names are wanted, in order.
+pub fn chosen(design: &Design, wanted: impl Fn(&str) -> bool) -> Design {
+    let passes = ALL.iter().filter(|pass| wanted(pass.name));
+    passes.fold(design.clone(), |design, pass| (pass.run)(&design))
 }

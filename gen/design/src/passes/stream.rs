@@ -1,20 +1,26 @@
-//! With relative positions an access has one key and one value, wherever it stands in the window. They are computed
-//! once, when the access arrives, and kept: T times fewer look-ups for all that is in front of the attention.
+//! One access in, in place of a window. With relative positions an access has one key and one value, wherever it stands in
+//! the window. They are computed once, when the access arrives, and kept: T times fewer look-ups for all that is in front
+//! of the attention. What can be done with absolute positions is in [`super::ahead`].
 
 use std::collections::{HashMap, HashSet};
 
 use tablewright_model::Positions;
 
-use super::dead_rows;
+use super::{ahead, dead_rows};
 use crate::format::Bounds;
 use crate::graph::{Design, Node, NodeId, Op, Value};
 
-/// Makes a design with relative positions take one access at a time; others stay as they are.
+/// Makes a design take one access at a time, where what it computes of earlier accesses can be kept (relative positions) or
+/// computed ahead of the newest one (absolute positions, and a pooled token that alone reads the others); others stay as they
+/// are.
 ///
 /// From the T-th access after a reset on, T the history, its logits and bitmaps are those of the window that ends in
 /// that access; the bitmaps before are all zero.
 pub fn stream(design: &Design) -> Design {
-    if design.network.positions != Positions::Relative || design.streaming {
+    if design.network.positions == Positions::Absolute {
+        return ahead::accesses(design);
+    }
+    if design.streaming {
         return design.clone();
     }
     // Of the newest token alone there is a query.
@@ -54,7 +60,12 @@ pub fn stream(design: &Design) -> Design {
         Some(Op::Threshold { warm_up, .. }) => *warm_up = design.network.history - 1,
         _ => unreachable!("every design ends in its threshold"),
     }
-    Design { streaming: true, nodes: rewrite.nodes, ..design }
+    let streaming = Design { streaming: true, nodes: rewrite.nodes, ..design };
+    debug_assert!(
+        ahead::known_before(&streaming),
+        "keys and rows of V are kept, the query is the newest access's"
+    );
+    streaming
 }
 
 /// Nodes whose rows for one access depend on that access and nothing else.

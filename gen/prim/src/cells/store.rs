@@ -215,7 +215,8 @@ pub(super) fn residual() -> Reference {
     }
 }
 
-/// History of three rows of 2 bits, one every two cycles: rows move up when one comes, and begin as zeros.
+/// Windows of three rows of 2 bits: the newest at once, the two before the next one 3 and 5 cycles later, or 4 and 6 after a
+/// reset. What is kept moves up when a row comes, and begins as zeros.
 #[derive(LogicBlock, Default)]
 struct History {
     clk: Signal<In, Clock>,
@@ -225,50 +226,43 @@ struct History {
     out_valid: Signal<Out, Bit>,
     out_data: Signal<Out, Bits<2>>,
     legal: Signal<Out, Bit>,
-    newest: DFF<Bits<2>>,
-    middle: DFF<Bits<2>>,
-    oldest: DFF<Bits<2>>,
-    /// Cycles since a row came; 0 when all rows have left.
-    since: DFF<Bits<3>>,
+    newer: DFF<Bits<2>>,
+    older: DFF<Bits<2>>,
+    /// Cycles until both rows have left.
+    left: DFF<Bits<3>>,
 }
 
 impl Logic for History {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clk, newest, middle, oldest, since);
-        if self.since.q.val() != 0 {
-            self.since.d.next = self.since.q.val() + 1;
-        }
-        if self.since.q.val() == 5 {
-            self.since.d.next = bits::<3>(0);
+        dff_setup!(self, clk, newer, older, left);
+        if self.left.q.val() != 0 {
+            self.left.d.next = self.left.q.val() - 1;
         }
         if self.in_valid.val() {
-            self.newest.d.next = self.in_data.val();
-            self.middle.d.next = self.newest.q.val();
-            self.oldest.d.next = self.middle.q.val();
-            self.since.d.next = bits::<3>(1);
+            self.newer.d.next = self.in_data.val();
+            self.older.d.next = self.newer.q.val();
+            self.left.d.next = bits::<3>(5);
         }
         if !self.rst_n.val() {
-            self.newest.d.next = bits::<2>(0);
-            self.middle.d.next = bits::<2>(0);
-            self.oldest.d.next = bits::<2>(0);
-            self.since.d.next = bits::<3>(0);
+            self.newer.d.next = bits::<2>(0);
+            self.older.d.next = bits::<2>(0);
+            self.left.d.next = bits::<3>(6);
         }
-        self.out_valid.next =
-            (self.since.q.val() == 1) || (self.since.q.val() == 3) || (self.since.q.val() == 5);
-        self.out_data.next = self.newest.q.val();
-        if self.since.q.val() == 1 {
-            self.out_data.next = self.oldest.q.val();
+        self.out_valid.next = self.in_valid.val() || (self.left.q.val() == 3) || (self.left.q.val() == 1);
+        self.out_data.next = self.newer.q.val();
+        if self.left.q.val() == 3 {
+            self.out_data.next = self.older.q.val();
         }
-        if self.since.q.val() == 3 {
-            self.out_data.next = self.middle.q.val();
+        if self.in_valid.val() {
+            self.out_data.next = self.in_data.val();
         }
-        // No row while others leave.
-        self.legal.next = !self.rst_n.val() || !self.in_valid.val() || (self.since.q.val() == 0);
+        // No row while those before it leave.
+        self.legal.next = !self.rst_n.val() || !self.in_valid.val() || (self.left.q.val() == 0);
     }
 }
 
-/// `tw_history`: 3 rows of 2 bits, a row every 2 cycles.
+/// `tw_history`: 3 rows of 2 bits, the older ones from 3 cycles on, or 4 after a reset, one every 2 cycles.
 pub(super) fn history() -> Reference {
     let mut ports = stream(2, 2);
     ports.push(port("legal", 1, Role::Legal));
@@ -276,7 +270,13 @@ pub(super) fn history() -> Reference {
         name: "tw_history",
         cell: "tw_history",
         verilog: verilog("tw_history", History::default()),
-        parameters: vec![("Rows", "3".into()), ("Width", "2".into()), ("Pace", "2".into())],
+        parameters: vec![
+            ("Rows", "3".into()),
+            ("Width", "2".into()),
+            ("Pace", "2".into()),
+            ("Gap", "3".into()),
+            ("Begin", "4".into()),
+        ],
         images: Vec::new(),
         ports,
     }
