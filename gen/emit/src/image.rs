@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use tablewright_design::{Design, IntEncoderKind, IntTable, Node, NodeId, Op};
-use tablewright_plan::{Elements, Plan};
+use tablewright_plan::pipeline::part;
+use tablewright_plan::{Directive, Elements, Plan};
 
 use crate::names::Names;
 
@@ -88,13 +89,12 @@ pub fn hex(values: &[i64], bits: u32) -> String {
 /// All memories of a design as it is laid out.
 pub fn images(design: &Design, plan: &Plan) -> Vec<Image> {
     let names = Names::new(&design.name);
-    let of = |(id, node): (NodeId, &Node)| {
-        of_node(&names.node(&node.name), node, plan.stage(id).directive.elements)
-    };
+    let of = |(id, node): (NodeId, &Node)| of_node(&names.node(&node.name), node, plan.stage(id).directive);
     design.iter().flat_map(of).collect()
 }
 
-fn of_node(stem: &str, node: &Node, elements: Elements) -> Vec<Image> {
+fn of_node(stem: &str, node: &Node, directive: Directive) -> Vec<Image> {
+    let Directive { elements, fold, .. } = directive;
     let image = |suffix: &str, word_is: &str, lane_is, lane_bits, lanes, signed, values| Image {
         file: format!("{stem}_{suffix}.hex"),
         node: node.name.clone(),
@@ -121,15 +121,29 @@ fn of_node(stem: &str, node: &Node, elements: Elements) -> Vec<Image> {
             let of_table = |(t, table): (usize, &IntTable)| {
                 let (c, bank) = (table.subspaces, table.rows * table.outputs);
                 let what = |c: usize| match tables.len() {
+                    1 if fold > 1 => format!("subspace {c}, code x {fold} + part"),
                     1 => format!("subspace {c}, code"),
                     _ => format!("head {t}, subspace {c}, code"),
                 };
+                let outputs = part(table.outputs, fold);
+                // The last part of a row may be short of outputs; zeros stand there.
+                let filled = outputs * fold as usize - table.outputs;
                 let one = |(i, entries): (usize, &[i32])| {
-                    let values = entries.iter().map(|&e| i64::from(e)).collect();
+                    let row = |row: &[i32]| {
+                        let values: Vec<i64> = row.iter().map(|&e| i64::from(e)).collect();
+                        values.into_iter().chain(std::iter::repeat_n(0, filled))
+                    };
+                    let values = entries.chunks_exact(table.outputs).flat_map(row).collect();
                     let name = format!("bank{}", t * c + i);
-                    image(&name, &what(i), "output", table.bits, table.outputs, true, values)
+                    image(&name, &what(i), "output", table.bits, outputs, true, values)
                 };
-                table.entries.chunks_exact(bank).enumerate().map(one).collect::<Vec<_>>()
+                let mut all: Vec<Image> = table.entries.chunks_exact(bank).enumerate().map(one).collect();
+                if let (Some(bias), true) = (&table.bias, fold > 1) {
+                    let values = bias.iter().copied().chain(std::iter::repeat_n(0, filled)).collect();
+                    let width = node.value.format.width;
+                    all.push(image("bias", "part", "output", width, outputs, true, values));
+                }
+                all
             };
             tables.iter().enumerate().flat_map(of_table).collect()
         }

@@ -3,7 +3,7 @@
 use minijinja::Value as Context;
 use serde::Serialize;
 use tablewright_design::{Design, IntTable, Node, Op, SoftmaxUnit};
-use tablewright_plan::{Elements, Plan, Stage, pipeline};
+use tablewright_plan::{Directive, Elements, Plan, Stage, pipeline};
 
 use crate::image::hex;
 use crate::names::Names;
@@ -104,13 +104,12 @@ pub(crate) fn stage(design: &Design, plan: &Plan, names: &Names, node: &Node, ti
         Op::Lookup { table } => {
             let module = names.node(&node.name);
             text.instances.push(unary(&module, vec![]));
-            text.generated =
-                Some(table_module(module, node, std::slice::from_ref(table), timing.directive.cuts));
+            text.generated = Some(table_module(module, node, std::slice::from_ref(table), timing.directive));
         }
         Op::ConstantScores { tables } => {
             let module = names.node(&node.name);
             text.instances.push(unary(&module, vec![]));
-            text.generated = Some(table_module(module, node, tables, timing.directive.cuts));
+            text.generated = Some(table_module(module, node, tables, timing.directive));
         }
         Op::Position { shift, lead, .. } => text.instances.push(unary(
             "tw_position",
@@ -257,7 +256,7 @@ pub(crate) fn stage(design: &Design, plan: &Plan, names: &Names, node: &Node, ti
                     &format!("{}_pair", node.name),
                 ),
             };
-            pair_stage(&mut text, names, node, table, timing.directive.cuts, sequencer);
+            pair_stage(&mut text, names, node, table, timing.directive, sequencer);
         }
         Op::Mix { table, columns } => {
             let sequencer = Instance {
@@ -280,7 +279,7 @@ pub(crate) fn stage(design: &Design, plan: &Plan, names: &Names, node: &Node, ti
                     &format!("{}_pair", node.name),
                 ),
             };
-            pair_stage(&mut text, names, node, table, timing.directive.cuts, sequencer);
+            pair_stage(&mut text, names, node, table, timing.directive, sequencer);
         }
         Op::Residual { a_shift, b_shift } => text.instances.push(Instance {
             module: "tw_residual".to_owned(),
@@ -338,7 +337,7 @@ fn pair_stage(
     names: &Names,
     node: &Node,
     table: &IntTable,
-    cuts: u32,
+    directive: Directive,
     sequencer: Instance,
 ) {
     let (pair, element) = (format!("{}_pair", node.name), format!("{}_element", node.name));
@@ -361,7 +360,7 @@ fn pair_stage(
         ]),
         ports: ports("in", &element, &node.name),
     });
-    text.generated = Some(table_module(module, node, std::slice::from_ref(table), cuts));
+    text.generated = Some(table_module(module, node, std::slice::from_ref(table), directive));
 }
 
 fn softmax_parameters<'a>(

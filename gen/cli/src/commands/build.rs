@@ -50,7 +50,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
     let target = tablewright_fpga::target(&args.target)?;
     let model = subject::model(&args.model)?;
     let (design, passes) = designed(&model, !args.no_passes);
-    let directives = args.plan.directives(&design)?;
+    let directives = args.plan.directives(&design, &target)?;
     let plan = Plan::new(&design, &directives);
     ui.detail(format_args!(
         "{} kernels, {} table words an inference",

@@ -3,7 +3,7 @@
 use minijinja::context;
 use serde::Serialize;
 use tablewright_design::{IntTable, Node, Op};
-use tablewright_plan::{Elements, Stage, pipeline};
+use tablewright_plan::{Directive, Elements, Stage, pipeline};
 
 use super::{Generated, bits};
 use crate::image::hex;
@@ -112,6 +112,8 @@ pub(super) fn pair_table_module(
         right_width => right.value.lanes * code_bits,
         steps,
         cuts => bits(cuts, steps),
+        style => timing.directive.style.rom_style(),
+        planned => timing.directive.style.to_string(),
         select_registered => cuts >> 1 & 1 == 1,
         subspaces,
         heads,
@@ -138,7 +140,12 @@ pub(super) fn pair_table_module(
 }
 
 /// A module with one table, or with several of the same shape side by side.
-pub(super) fn table_module(module: String, node: &Node, tables: &[IntTable], cuts: u32) -> Generated {
+pub(super) fn table_module(
+    module: String,
+    node: &Node,
+    tables: &[IntTable],
+    directive: Directive,
+) -> Generated {
     #[derive(Serialize)]
     struct Bank {
         index: usize,
@@ -150,6 +157,7 @@ pub(super) fn table_module(module: String, node: &Node, tables: &[IntTable], cut
         first_lane: usize,
         banks: Vec<Bank>,
     }
+    let Directive { cuts, fold, style, .. } = directive;
     let sum_width = node.value.format.width;
     // Tables side by side have one shape, and no bias.
     let table = &tables[0];
@@ -163,25 +171,35 @@ pub(super) fn table_module(module: String, node: &Node, tables: &[IntTable], cut
     };
     let groups: Vec<Group> = tables.iter().enumerate().map(group).collect();
     let (adders, root) =
-        adder_tree(table.subspaces + usize::from(table.bias.is_some()), |depth| cuts >> depth & 1 == 1);
-    let address_width = table.rows.ilog2();
+        adder_tree(table.subspaces + usize::from(table.bias.is_some()), |depth| cuts >> (depth + 1) & 1 == 1);
+    let code_bits = table.rows.ilog2();
+    let outputs = pipeline::part(table.outputs, fold);
     let context = context! {
         title => format!("{module}: the tables of {}", node.name),
         module => module.clone(),
-        latency => cuts.count_ones(),
+        latency => cuts.count_ones() + if fold > 1 { fold } else { 0 },
+        fold,
+        part_bits => fold.ilog2(),
+        // Of the last part, outputs that a row does not have.
+        filled => outputs * fold as usize - table.outputs,
+        style => style.rom_style(),
+        planned => style.to_string(),
+        bank_registered => cuts >> 1 & 1 == 1,
         steps,
         cuts => bits(cuts, steps),
         subspaces => table.subspaces,
-        words => table.rows,
-        outputs => table.outputs,
+        words => table.rows * fold as usize,
+        outputs,
         bits => table.bits,
         sum_width,
         sum_format => node.value.format.to_string(),
         low => node.value.bounds.low,
         high => node.value.bounds.high,
-        address_width,
-        in_width => tables.len() * table.subspaces * address_width as usize,
+        code_bits,
+        address_width => code_bits + fold.ilog2(),
+        in_width => tables.len() * table.subspaces * code_bits as usize,
         bias => table.bias.as_ref().map(|b| hex(b, sum_width)),
+        bias_file => format!("{module}_bias.hex"),
         groups => crate::render::data(&groups),
         adders => crate::render::data(&adders),
         root,

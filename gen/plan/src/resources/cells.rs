@@ -5,6 +5,7 @@ use tablewright_design::{
 };
 
 use super::{Function, Holds, Memory, Operator, Resources};
+use crate::pipeline::{Directive, part};
 use crate::schedule::Stage;
 
 impl Resources {
@@ -38,24 +39,34 @@ impl Resources {
         }
     }
 
-    /// `table.v.j2`: banks, adder trees, valid bits. The tables are addressed side by side.
-    pub(super) fn tables(&mut self, tables: &[IntTable], sum_width: u32, cuts: u32) {
+    /// `table.v.j2`: banks, adder trees, valid bits; of folded ones what keeps the codes and joins the parts. The tables are
+    /// addressed side by side.
+    pub(super) fn tables(&mut self, tables: &[IntTable], sum_width: u32, directive: Directive) {
+        let Directive { cuts, fold, .. } = directive;
         self.registers(u64::from(cuts.count_ones()));
         for table in tables {
-            let outputs = table.outputs as u64;
+            let outputs = part(table.outputs, fold) as u64;
+            let bank_width = outputs * u64::from(table.bits);
+            let parts = u64::from(fold);
             self.table_bits += table.storage_bits();
-            self.rom(
-                Holds::TableBank,
-                table.subspaces as u64,
-                table.rows as u64,
-                outputs * u64::from(table.bits),
-            );
+            self.rom(Holds::TableBank, table.subspaces as u64, table.rows as u64 * parts, bank_width);
+            self.registers(u64::from(cuts >> 1 & 1) * table.subspaces as u64 * bank_width);
+            if fold > 1 {
+                // `tw_fold.v`: the codes, and which part is next.
+                self.registers(table.subspaces as u64 * u64::from(table.rows.ilog2()) + clog2(parts));
+                self.collector(parts, outputs * u64::from(sum_width));
+                if table.bias.is_some() {
+                    let width = outputs * u64::from(sum_width);
+                    self.rom(Holds::Bias, 1, parts, width);
+                    self.registers(u64::from(cuts >> 1 & 1) * width);
+                }
+            }
             let leaves = table.subspaces as u64 + u64::from(table.bias.is_some());
             let (mut level, mut depth) = (leaves, 0);
             while level > 1 {
                 level = level.div_ceil(2);
                 depth += 1;
-                self.registers(u64::from(cuts >> depth & 1) * level * outputs * u64::from(sum_width));
+                self.registers(u64::from(cuts >> (depth + 1) & 1) * level * outputs * u64::from(sum_width));
             }
             self.operator(Function::Add, (leaves - 1) * outputs, sum_width, sum_width);
         }
