@@ -68,11 +68,13 @@ impl PlanArgs {
 
     /// The layout of a design that they ask for, its banks made of what the target has.
     pub(crate) fn directives(&self, design: &Design, target: &Target) -> Result<Directives, Failure> {
-        let flat = match &self.plan {
+        let directives = match &self.plan {
             Some(path) => read(path, design)?,
-            None => self.timed(design)?,
+            None => {
+                let (flat, levels) = self.timed(design)?;
+                self.folded(design, flat, levels, target)
+            }
         };
-        let directives = self.folded(design, flat, target);
         let directives = folding::styled(design, &directives, target, self.rules());
         // What a file asks for must be there.
         folding::banks(design, &Plan::new(design, &directives), target)?;
@@ -80,13 +82,13 @@ impl PlanArgs {
     }
 
     /// The same with rows folded where the cycles that were asked for leave room.
-    fn folded(&self, design: &Design, flat: Directives, target: &Target) -> Directives {
+    fn folded(&self, design: &Design, flat: Directives, levels: u32, target: &Target) -> Directives {
         if self.interval.is_none() && self.latency.is_none() {
             return flat;
         }
         let plan = Plan::new(design, &flat);
         let limits = Limits {
-            levels: plan.depth.max(self.levels),
+            levels,
             interval: self.interval.unwrap_or(plan.interval),
             latency: self.latency.unwrap_or(u64::MAX),
         };
@@ -95,11 +97,11 @@ impl PlanArgs {
         if folded == shapes { flat } else { Directives::within(design, &folded, limits.levels) }
     }
 
-    /// The layout that the cycles and levels ask for, no row folded.
-    fn timed(&self, design: &Design) -> Result<Directives, Failure> {
+    /// The layout that the cycles and levels ask for, no row folded, and the levels.
+    fn timed(&self, design: &Design) -> Result<(Directives, u32), Failure> {
         let shapes = self.shapes(design)?;
         let Some(wanted) = self.latency else {
-            return Ok(Directives::within(design, &shapes, self.levels));
+            return Ok((Directives::within(design, &shapes, self.levels), self.levels));
         };
         let latency = |levels: u32| {
             let directives = Directives::within(design, &shapes, levels);
@@ -125,7 +127,7 @@ impl PlanArgs {
                 few = middle + 1;
             }
         }
-        Ok(found)
+        Ok((found, many))
     }
 
     fn shapes(&self, design: &Design) -> Result<Vec<Shape>, Failure> {
