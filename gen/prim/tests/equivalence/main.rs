@@ -19,7 +19,7 @@ const MUTATIONS: [(&str, &str, &str); 18] = [
     ("tw_tree_encoder", "key >= threshold", "key > threshold"),
     ("tw_rom", "mem[address]", "mem[address ^ 1]"),
     ("tw_requantise, signed", "(Shift - 1)", "Shift"),
-    ("tw_requantise, plain binary, no shift", "InSigned != 0", "InSigned == 0"),
+    ("tw_requantise, plain binary, no shift", "(InSigned != 0) && x", "(InSigned == 0) && x"),
     ("tw_row_collector", "in_valid && (count == Last)", "in_valid"),
     ("tw_relu", "x[Width-1] ?", "x[Width-2] ?"),
     ("tw_gelu", "lifted - (", "lifted + ("),
