@@ -68,12 +68,11 @@ impl PlanArgs {
 
     /// The layout of a design that they ask for, its banks made of what the target has.
     pub(crate) fn directives(&self, design: &Design, target: &Target) -> Result<Directives, Failure> {
-        let directives = match &self.plan {
-            Some(path) => read(path, design)?,
-            None => {
-                let (flat, levels) = self.timed(design)?;
-                self.folded(design, flat, levels, target)
-            }
+        let directives = if let Some(path) = &self.plan {
+            read(path, design)?
+        } else {
+            let (flat, levels) = self.timed(design)?;
+            self.folded(design, flat, levels, target)
         };
         let directives = folding::styled(design, &directives, target, self.rules());
         // What a file asks for must be there.
