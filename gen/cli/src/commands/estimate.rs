@@ -23,6 +23,7 @@ use crate::ui::{Render, Ui, bits, count, grid, pairs};
     Targets: generic (counts only), ecp5, xc7, ihp-sg13g2, nangate45, sky130hd\n\n\
     Examples:\n  \
     tablewright estimate models/zoo/libquantum_shor-dart.safetensors\n  \
+    tablewright estimate app.safetensors --target ihp-sg13g2 --banks memory --interval 100\n  \
     tablewright estimate shor.build --target ecp5\n  \
     tablewright estimate shor.build --format json"
 )]
