@@ -34,9 +34,10 @@ lint: ## rustfmt and clippy, warnings as errors
 bench: ## speed of the golden model, with the limit of this machine
 	$(CARGO) bench -p tablewright-golden
 
-bench-rtl: setup ## cycles, storage and simulation speed of shipped models, as this machine measures them
+bench-rtl: setup ## cycles, storage, simulation speed; area and clock of one kernel on ECP5 and IHP 130 nm (TW_IHP_SG13G2=FOLDER of its Liberty files)
+	@scripts/setup --python
 	@$(CARGO) build --quiet --release -p tablewright
-	@scripts/bench-rtl $(TW)
+	@PYTHON=$(abspath $(PYTHON)) scripts/bench-rtl $(TW)
 
 shapes: setup ## long: 200 random shapes, each linted, simulated and compared
 	TABLEWRIGHT_SHAPES=200 $(CARGO) test --release -p tablewright-verif --test shapes -- --nocapture
@@ -58,4 +59,4 @@ zoo-report: ## the table of the zoo in models/README.md
 	@$(TW) report $(sort $(wildcard models/zoo/*.safetensors)) --into models/README.md
 
 clean: ## remove what was built
-	rm -rf target build $(VENV)
+	rm -rf target build $(VENV) .venv-bench

@@ -3,14 +3,14 @@
 
 use std::process::Command;
 
-use tablewright_design::{Design, Protection, lower, lower_loaded, passes};
+use tablewright_design::{Design, Node, Protection, lower, lower_loaded, passes};
 use tablewright_emit::{Vectors, files};
 use tablewright_model::testing::{dart_s, random_model_with};
 use tablewright_model::{
     Activation, AttentionActivation, EncoderKind, KernelSpec, NetworkConfig, Pool, Positions, TableModel,
 };
 use tablewright_plan::resources::{Function, Resources};
-use tablewright_plan::{Plan, PrefetcherPlan};
+use tablewright_plan::{Directives, Elements, Plan, PrefetcherPlan, Shape, pipeline};
 
 /// What Yosys counts.
 #[derive(Debug, PartialEq, Eq)]
@@ -114,13 +114,16 @@ fn check_of(
         seed,
     );
     let design = design(&model);
-    let plan = Plan::automatic(&design);
+    compare(network, &design, &Plan::automatic(&design));
+}
+
+fn compare(network: &NetworkConfig, design: &Design, plan: &Plan) {
     let names = tablewright_emit::Names::new(&design.name);
-    match yosys(&design, &plan, &[names.core(), names.prefetcher()]) {
+    match yosys(design, plan, &[names.core(), names.prefetcher()]) {
         Some(counted) => {
-            let around = PrefetcherPlan::new(&design, &plan);
-            let core = Resources::of_design(&design, &plan);
-            let prefetcher = Resources::of_prefetcher(&design, &plan, &around);
+            let around = PrefetcherPlan::new(design, plan);
+            let core = Resources::of_design(design, plan);
+            let prefetcher = Resources::of_prefetcher(design, plan, &around);
             assert_eq!(counted, [core, prefetcher].map(|r| Counted::of(&r)), "{network:?}");
         }
         None => println!("skipped: there is no `yosys` on the path; apt-get install yosys"),
@@ -176,4 +179,29 @@ fn one_access_at_a_time() {
 fn one_access_of_one_segment() {
     let network = NetworkConfig { history: 1, segments: 1, pool: Pool::Last, outputs: 2, ..small() };
     check(&network, [EncoderKind::Tree, EncoderKind::L1, EncoderKind::Tree], 6, false);
+}
+
+/// Folded once and as far as can be, with registers behind the banks; a bias that is added once included.
+#[test]
+fn folded_tables() {
+    for seed in [9, 10] {
+        let spec = KernelSpec { encoder: EncoderKind::Tree, prototypes: 4, subspaces: 2, bits: 4 };
+        let model = random_model_with(&small(), |_| spec, seed);
+        let design = passes::for_hardware(&lower(&model));
+        let folded = |node: &Node| {
+            let folds = pipeline::folds(node);
+            let fold = if seed == 9 { folds[folds.len() - 1] } else { folds[folds.len().min(2) - 1] };
+            Shape { fold, ..Shape::of(Elements::Parallel) }
+        };
+        let shapes: Vec<Shape> = design.nodes.iter().map(folded).collect();
+        assert!(shapes.iter().any(|shape| shape.fold > 1));
+        let once = |node: &Node| node.op.tables().iter().any(|table| table.bias.is_some());
+        assert!(
+            design.nodes.iter().zip(&shapes).any(|(node, shape)| once(node) && shape.fold > 1),
+            "no bias"
+        );
+        for levels in [5, 20] {
+            compare(&small(), &design, &Plan::new(&design, &Directives::within(&design, &shapes, levels)));
+        }
+    }
 }

@@ -16,10 +16,10 @@ module tw_check #(
   // The place of data bit `wanted`.
   function integer place_of;
     input integer wanted;
-    integer i;
+    integer n;
     begin
       place_of = 2;
-      for (i = 0; i <= wanted; i = i + 1) begin
+      for (n = 0; n <= wanted; n = n + 1) begin
         place_of = place_of + 1;
         if ((place_of & (place_of - 1)) == 0) place_of = place_of + 1;
       end

@@ -15,16 +15,16 @@ module tw_guard #(
 
   // The data bits whose place has bit j set.
   function [Bits-1:0] covered_by;
-    input integer j;
-    integer i, place;
+    input integer bit_of_place;
+    integer n, place;
     begin
       covered_by = {Bits{1'b0}};
       place = 2;
-      for (i = 0; i < Bits; i = i + 1) begin
+      for (n = 0; n < Bits; n = n + 1) begin
         place = place + 1;
         // From a power of two to the next place.
         if ((place & (place - 1)) == 0) place = place + 1;
-        covered_by[i] = ((place >> j) & 1) != 0;
+        covered_by[n] = ((place >> bit_of_place) & 1) != 0;
       end
     end
   endfunction

@@ -19,7 +19,8 @@ module tw_requantise #(
     output reg  [Lanes*OutWidth-1:0] out_data
 );
 
-  localparam Width = InWidth + 3;
+  // As wide as x + Half can be, and not wider: what lies above would have to be compared with the sign.
+  localparam Width = InWidth + ((Shift > InWidth) ? 3 : (InSigned != 0) ? 1 : 2);
   localparam [Width-1:0] One = 1;
   localparam [Width-1:0] Half = (Shift > 0) ? One << (Shift - 1) : {Width{1'b0}};
 
@@ -41,7 +42,7 @@ module tw_requantise #(
   generate
     for (i = 0; i < Lanes; i = i + 1) begin : g_lane
       wire [InWidth-1:0] x = in_data[i*InWidth+:InWidth];
-      wire signed [Width-1:0] sum = {{3{(InSigned != 0) && x[InWidth-1]}}, x} + Half;
+      wire signed [Width-1:0] sum = {{(Width - InWidth) {(InSigned != 0) && x[InWidth-1]}}, x} + Half;
       wire signed [Width-1:0] rounded = sum >>> Shift;
       wire negative = rounded[Width-1];
       wire fits = rounded[Width-1:OutWidth-1] == {(Width - OutWidth + 1) {negative}};

@@ -3,7 +3,8 @@
 // Contract: `want` asks for it, in a cycle in which `loaded` is 1. From then on nobody is admitted (`hold`), and the loader takes
 // no word (`busy`), until all that was admitted has left (`taken`). In the next cycle `run_rst_n` is 0 and `swapped` 1; behind it `active` names
 // the other set, `valid` says that there is one, and admission goes on. The predictor is reset by `run_rst_n`, so what it keeps of
-// earlier accesses, computed with the old set, is gone. Before the first change nobody is admitted. A reset of all forgets the set.
+// earlier accesses, computed with the old set, is gone. Before the first change the predictor is held in reset. A reset of all
+// forgets the set.
 module tw_swap #(
     parameter Places = 4
 ) (
@@ -32,7 +33,7 @@ module tw_swap #(
   assign hold = !valid || wanted || change;
   assign busy = wanted || change;
   assign swapped = change;
-  assign run_rst_n = rst_n && !change;
+  assign run_rst_n = rst_n && valid && !change;
 
   always @(posedge clk) begin
     if (!rst_n) begin

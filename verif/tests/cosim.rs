@@ -9,7 +9,7 @@ use tablewright_model::testing::{dart, dart_s, dart_s_spec, dart_spec, random_mo
 use tablewright_model::{
     Activation, AttentionActivation, EncoderKind, KernelSpec, NetworkConfig, Pool, Positions,
 };
-use tablewright_plan::{Directives, Elements, Plan};
+use tablewright_plan::{Directives, Elements, Plan, Shape};
 
 fn small() -> NetworkConfig {
     NetworkConfig { history: 3, segments: 4, dim: 6, head_dim: 3, hidden: 5, outputs: 10, ..dart() }
@@ -124,7 +124,7 @@ fn older_tokens_ahead_match() {
             build.plan.stages.iter().map(|stage| stage.gap).filter(|&gap| gap > 0).collect();
         assert!(build.design.streaming && ahead.len() > 2, "{seed}: {ahead:?}");
         build.prove(120);
-        let serial = vec![Elements::Serial; build.design.nodes.len()];
+        let serial = vec![Shape::of(Elements::Serial); build.design.nodes.len()];
         let plan = Plan::new(&build.design, &Directives::within(&build.design, &serial, 9));
         Build::planned(build.design, plan).prove(60);
     }

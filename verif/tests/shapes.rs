@@ -9,7 +9,7 @@ use tablewright_model::testing::{dart, random_model};
 use tablewright_model::{
     Activation, AttentionActivation, EncoderKind, KernelSpec, NetworkConfig, Pool, Positions,
 };
-use tablewright_plan::{Directive, Directives, Elements, Plan, pipeline};
+use tablewright_plan::{Directive, Directives, Elements, Plan, Shape, pipeline};
 use tablewright_verif::vectors::Random;
 
 /// A shape within the documented limits, small enough to compile in seconds.
@@ -43,14 +43,17 @@ fn shape(random: &mut Random) -> (NetworkConfig, KernelSpec) {
     (network, spec)
 }
 
-/// Registers anywhere, as the steps allow, and each pair table either way.
+/// Registers anywhere, as the steps allow, each pair table either way, each table folded in any way it can be.
 fn directives(design: &Design, random: &mut Random) -> Directives {
     let of = |node: &Node| {
         let elements = [Elements::Serial, Elements::Parallel][random.word() as usize % 2];
+        let folds = pipeline::folds(node);
+        let fold = folds[random.word() as usize % folds.len()];
         let steps = pipeline::steps(node, elements);
         let fixed = steps.iter().enumerate().filter(|(_, step)| step.fixed);
         let fixed = fixed.fold(0, |mask, (s, _)| mask | 1 << s);
-        Directive { cuts: (random.word() & ((1 << steps.len()) - 1)) | fixed, elements }
+        let shape = Shape { fold, ..Shape::of(elements) };
+        Directive::new(shape, (random.word() & ((1 << steps.len()) - 1)) | fixed)
     };
     Directives(design.nodes.iter().map(of).collect())
 }

@@ -130,6 +130,8 @@ pub(crate) enum Failure {
     #[error("the trainer `{}` printed what this program does not understand (`{line}`); build both again with `make trainer`", path.display())]
     TrainerLine { path: PathBuf, line: String },
     #[error(transparent)]
+    Style(#[from] tablewright_plan::StyleError),
+    #[error(transparent)]
     Trace(#[from] tablewright_trace::Error),
     #[error(transparent)]
     Model(#[from] tablewright_model::Error),

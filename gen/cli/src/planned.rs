@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use clap::builder::RangedU64ValueParser;
 use tablewright_design::Design;
-use tablewright_plan::{Directives, Elements, Plan, pipeline, text};
+use tablewright_plan::folding::{self, Limits};
+use tablewright_plan::{Directive, Directives, Elements, Plan, Rules, Shape, Style, Target, pipeline, text};
 
 use crate::failure::Failure;
 
@@ -28,6 +29,23 @@ pub(crate) struct PlanArgs {
     #[arg(long, value_name = "N", conflicts_with = "latency", default_value_t = pipeline::DEFAULT_LEVELS,
           value_parser = RangedU64ValueParser::<u32>::new().range(1..=u64::from(MOST_LEVELS)))]
     levels: u32,
+    /// What the banks of tables may be made of on the target: the cheapest of all, or memories alone (macros, block RAM, flip-flops),
+    /// as contents need that change after the hardware was made
+    #[arg(long, value_enum, value_name = "WHICH", default_value_t = BankChoice::Any)]
+    banks: BankChoice,
+    /// Take only memory macros that show their word within a cycle of this clock
+    #[arg(long, value_name = "MHZ", value_parser = RangedU64ValueParser::<u32>::new().range(1..=100_000))]
+    clock: Option<u32>,
+}
+
+/// What banks may be made of
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum BankChoice {
+    /// The cheapest, constant logic included
+    #[default]
+    Any,
+    /// Memories alone
+    Memory,
 }
 
 impl PlanArgs {
@@ -37,16 +55,52 @@ impl PlanArgs {
             || self.latency.is_some()
             || self.interval.is_some()
             || self.levels != pipeline::DEFAULT_LEVELS
+            || self.rules() != Rules::default()
     }
 
-    /// The layout of a design that they ask for.
-    pub(crate) fn directives(&self, design: &Design) -> Result<Directives, Failure> {
-        if let Some(path) = &self.plan {
-            return read(path, design);
+    /// What banks may be made of.
+    fn rules(&self) -> Rules {
+        Rules {
+            memory_only: self.banks == BankChoice::Memory,
+            period_ns: self.clock.map(|mhz| 1000.0 / f64::from(mhz)),
         }
+    }
+
+    /// The layout of a design that they ask for, its banks made of what the target has.
+    pub(crate) fn directives(&self, design: &Design, target: &Target) -> Result<Directives, Failure> {
+        let directives = if let Some(path) = &self.plan {
+            read(path, design)?
+        } else {
+            let (flat, levels) = self.timed(design)?;
+            self.folded(design, flat, levels, target)
+        };
+        let directives = folding::styled(design, &directives, target, self.rules());
+        // What a file asks for must be there.
+        folding::banks(design, &Plan::new(design, &directives), target)?;
+        Ok(directives)
+    }
+
+    /// The same with rows folded where the cycles that were asked for leave room.
+    fn folded(&self, design: &Design, flat: Directives, levels: u32, target: &Target) -> Directives {
+        if self.interval.is_none() && self.latency.is_none() {
+            return flat;
+        }
+        let plan = Plan::new(design, &flat);
+        let limits = Limits {
+            levels,
+            interval: self.interval.unwrap_or(plan.interval),
+            latency: self.latency.unwrap_or(u64::MAX),
+        };
+        let shapes: Vec<Shape> = flat.0.iter().map(Directive::shape).collect();
+        let folded = folding::folded(design, &shapes, limits, target, self.rules());
+        if folded == shapes { flat } else { Directives::within(design, &folded, limits.levels) }
+    }
+
+    /// The layout that the cycles and levels ask for, no row folded, and the levels.
+    fn timed(&self, design: &Design) -> Result<(Directives, u32), Failure> {
         let shapes = self.shapes(design)?;
         let Some(wanted) = self.latency else {
-            return Ok(Directives::within(design, &shapes, self.levels));
+            return Ok((Directives::within(design, &shapes, self.levels), self.levels));
         };
         let latency = |levels: u32| {
             let directives = Directives::within(design, &shapes, levels);
@@ -72,18 +126,17 @@ impl PlanArgs {
                 few = middle + 1;
             }
         }
-        Ok(found)
+        Ok((found, many))
     }
 
-    fn shapes(&self, design: &Design) -> Result<Vec<Elements>, Failure> {
+    fn shapes(&self, design: &Design) -> Result<Vec<Shape>, Failure> {
         let shapes = Directives::shapes(design);
         let Some(wanted) = self.interval else {
             return Ok(shapes);
         };
-        let parallel = vec![Elements::Parallel; design.nodes.len()];
-        let interval = |shapes: &[Elements]| {
-            Plan::new(design, &Directives::within(design, shapes, self.levels)).interval
-        };
+        let parallel = vec![Shape::of(Elements::Parallel); design.nodes.len()];
+        let interval =
+            |shapes: &[Shape]| Plan::new(design, &Directives::within(design, shapes, self.levels)).interval;
         if interval(&shapes) <= wanted {
             return Ok(shapes);
         }
@@ -105,4 +158,11 @@ pub(crate) fn read(path: &Path, design: &Design) -> Result<Directives, Failure> 
     let plan = std::fs::read_to_string(path).map_err(|reason| Failure::Read { path: path.into(), reason })?;
     text::parse(&plan, design, &Directives::automatic(design))
         .map_err(|reason| Failure::Plan { path: path.into(), reason })
+}
+
+/// A plan with its banks chosen anew for a target.
+pub(crate) fn for_target(design: &Design, plan: &Plan, target: &Target) -> Plan {
+    let directives = plan.stages.iter().map(|stage| Directive { style: Style::Auto, ..stage.directive });
+    let directives = Directives(directives.collect());
+    Plan::new(design, &folding::styled(design, &directives, target, Rules::default()))
 }

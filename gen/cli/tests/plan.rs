@@ -52,6 +52,47 @@ fn a_latency_is_reached_with_as_few_levels_as_it_allows() {
 }
 
 #[test]
+fn banks_are_chosen_printed_and_given_back() {
+    let room = Room::new();
+    let asked = "--target ihp-sg13g2 --banks memory --interval 60";
+    let estimate = room.json(&format!("estimate model.safetensors {asked}"));
+    let banks = estimate["target"]["banks"].as_array().unwrap().clone();
+    assert!(banks.iter().all(|bank| {
+        let [used, there] = ["used_bits", "provided_bits"].map(|f| bank["chosen"][f].as_u64().unwrap());
+        used == bank["words"].as_u64().unwrap() * bank["width"].as_u64().unwrap() && used <= there
+    }));
+    let built = cycles(&room, &format!("build model.safetensors -o folded {asked}"));
+    assert!(built[1] <= 60, "{built:?}");
+    assert_eq!(cycles(&room, "estimate folded"), built);
+    assert_eq!(room.json("estimate folded")["target"]["banks"].as_array(), Some(&banks));
+    let plan = String::from_utf8(room.read("folded/plan.txt")).unwrap();
+    let first = plan.lines().map(str::trim).find(|line| line.starts_with("Bank ")).unwrap();
+    let folds = banks.iter().filter(|bank| bank["fold"].as_u64().unwrap() > 1).count();
+    assert!(folds > 0, "{banks:?}");
+    room.write("printed.plan", plan.as_bytes());
+    cycles(&room, "build model.safetensors -o same --plan printed.plan --target ihp-sg13g2");
+    assert_eq!(room.read("same/manifest.json"), room.read("folded/manifest.json"));
+    let simulated = room.json("sim folded --vectors 20");
+    assert_eq!(simulated["mismatches"], 0, "{simulated}");
+
+    // An FPGA has no macros; and a build's banks are chosen anew for another target's estimate.
+    let edited = plan.replacen(first, "Bank macro 1024x64;", 1);
+    room.write("edited.plan", edited.as_bytes());
+    cycles(&room, "build model.safetensors -o edited --plan edited.plan --target ihp-sg13g2");
+    assert!(String::from_utf8(room.read("edited/plan.txt")).unwrap().contains("Bank macro 1024x64;"));
+    let other = room.json("estimate edited --target ecp5");
+    assert_eq!(other["target"]["name"], "ecp5");
+    let refused = ["ecp5", "generic"].map(|target| {
+        room.refusal(&format!("build model.safetensors -o out --plan edited.plan --target {target}"))
+    });
+    insta::assert_snapshot!(refused.join("\n"));
+    let text = room.run(&format!("estimate model.safetensors {asked}")).stdout;
+    let text = String::from_utf8(text).unwrap();
+    let table = text.lines().skip_while(|line| !line.starts_with(" bank ")).collect::<Vec<_>>().join("\n");
+    insta::assert_snapshot!(table);
+}
+
+#[test]
 fn what_cannot_be_planned_is_refused() {
     let room = Room::new();
     room.run("build model.safetensors -o build -q");

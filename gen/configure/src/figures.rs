@@ -6,7 +6,7 @@ use tablewright_model::{InputConfig, TableModel};
 use tablewright_plan::published::Published;
 use tablewright_plan::resources::Resources;
 use tablewright_plan::target::Figure;
-use tablewright_plan::{Plan, Target};
+use tablewright_plan::{Plan, Target, folding};
 
 use crate::candidate::Candidate;
 use crate::stand_in::stand_in;
@@ -61,7 +61,8 @@ impl Figures {
             table_bits: resources.table_bits,
             encoder_bits: resources.encoder_bits,
             words_per_inference: design.words_per_inference(),
-            target: target.figures(&resources),
+            // Nothing is asked of the banks here, so nothing can be refused.
+            target: target.figures(&resources, &folding::banks(&design, &plan, target).unwrap_or_default()),
             published: Published::of(&design),
         }
     }

@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use tablewright_design::{Design, IntEncoderKind, IntTable, Node, NodeId, Op};
-use tablewright_plan::{Elements, Plan};
+use tablewright_plan::pipeline::part;
+use tablewright_plan::{Directive, Elements, Plan};
 
 use crate::names::Names;
 
@@ -101,11 +102,11 @@ pub fn loaded_images(design: &Design, plan: &Plan) -> Vec<Image> {
 fn memories(design: &Design, plan: &Plan) -> impl Iterator<Item = Image> {
     let names = Names::new(&design.name);
     let of = move |(id, node): (NodeId, &Node)| {
-        let elements = plan.stage(id).directive.elements;
+        let directive = plan.stage(id).directive;
         let stem = names.node(&node.name);
-        let mut all = of_node(&stem, node, elements, design.loaded.is_some());
+        let mut all = of_node(&stem, node, directive, design.loaded.is_some());
         if design.loaded.is_some() {
-            all.extend(constants_of_node(&stem, design, node));
+            all.extend(constants_of_node(&stem, design, node, directive));
         }
         all
     };
@@ -113,7 +114,7 @@ fn memories(design: &Design, plan: &Plan) -> impl Iterator<Item = Image> {
 }
 
 /// What is a constant of the logic in a build that is not loaded: one word each.
-fn constants_of_node(stem: &str, design: &Design, node: &Node) -> Vec<Image> {
+fn constants_of_node(stem: &str, design: &Design, node: &Node, directive: Directive) -> Vec<Image> {
     let width = node.value.format.width;
     let one = |suffix: &str, lane_is, lane_bits, signed, values: Vec<i64>| Image {
         file: format!("{stem}_{suffix}.hex"),
@@ -151,7 +152,9 @@ fn constants_of_node(stem: &str, design: &Design, node: &Node) -> Vec<Image> {
             vec![one("threshold", "value", bits, true, vec![*threshold])]
         }
         op => {
+            // That of a folded table is a bank like the others.
             let bias = op.tables().first().and_then(|table| table.bias.clone());
+            let bias = bias.filter(|_| directive.fold == 1);
             bias.map(|bias| one("bias", "output", width, true, bias)).into_iter().collect()
         }
     }
@@ -162,7 +165,8 @@ pub(crate) fn index_bits(count: usize) -> u32 {
     count.next_power_of_two().ilog2().max(1)
 }
 
-fn of_node(stem: &str, node: &Node, elements: Elements, loaded: bool) -> Vec<Image> {
+fn of_node(stem: &str, node: &Node, directive: Directive, loaded: bool) -> Vec<Image> {
+    let Directive { elements, fold, .. } = directive;
     // The constants of an arithmetic unit follow from its formats.
     let of_unit = matches!(node.op, Op::Norm { .. } | Op::Softmax { .. } | Op::Gelu { .. });
     let image = |suffix: &str, word_is: &str, lane_is, lane_bits, lanes, signed, values| Image {
@@ -192,15 +196,29 @@ fn of_node(stem: &str, node: &Node, elements: Elements, loaded: bool) -> Vec<Ima
             let of_table = |(t, table): (usize, &IntTable)| {
                 let (c, bank) = (table.subspaces, table.rows * table.outputs);
                 let what = |c: usize| match tables.len() {
+                    1 if fold > 1 => format!("subspace {c}, code x {fold} + part"),
                     1 => format!("subspace {c}, code"),
                     _ => format!("head {t}, subspace {c}, code"),
                 };
+                let outputs = part(table.outputs, fold);
+                // The last part of a row may be short of outputs; zeros stand there.
+                let filled = outputs * fold as usize - table.outputs;
                 let one = |(i, entries): (usize, &[i32])| {
-                    let values = entries.iter().map(|&e| i64::from(e)).collect();
+                    let row = |row: &[i32]| {
+                        let values: Vec<i64> = row.iter().map(|&e| i64::from(e)).collect();
+                        values.into_iter().chain(std::iter::repeat_n(0, filled))
+                    };
+                    let values = entries.chunks_exact(table.outputs).flat_map(row).collect();
                     let name = format!("bank{}", t * c + i);
-                    image(&name, &what(i), "output", table.bits, table.outputs, true, values)
+                    image(&name, &what(i), "output", table.bits, outputs, true, values)
                 };
-                table.entries.chunks_exact(bank).enumerate().map(one).collect::<Vec<_>>()
+                let mut all: Vec<Image> = table.entries.chunks_exact(bank).enumerate().map(one).collect();
+                if let (Some(bias), true) = (&table.bias, fold > 1) {
+                    let values = bias.iter().copied().chain(std::iter::repeat_n(0, filled)).collect();
+                    let width = node.value.format.width;
+                    all.push(image("bias", "part", "output", width, outputs, true, values));
+                }
+                all
             };
             tables.iter().enumerate().flat_map(of_table).collect()
         }

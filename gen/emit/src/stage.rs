@@ -3,7 +3,7 @@
 use minijinja::Value as Context;
 use serde::Serialize;
 use tablewright_design::{Design, IntTable, Node, Op, SoftmaxUnit};
-use tablewright_plan::{Elements, Plan, Stage, pipeline};
+use tablewright_plan::{Directive, Elements, Plan, Stage, pipeline};
 
 use crate::image::{hex, index_bits};
 use crate::loading::Loading;
@@ -125,11 +125,11 @@ pub(crate) fn stage(
         Op::Lookup { table } => {
             text.instances.push(connected(unary(&stem, vec![]), store));
             let tables = std::slice::from_ref(table);
-            text.generated = Some(table_module(stem.clone(), store, node, tables, timing.directive.cuts));
+            text.generated = Some(table_module(stem.clone(), store, node, tables, timing.directive));
         }
         Op::ConstantScores { tables } => {
             text.instances.push(connected(unary(&stem, vec![]), store));
-            text.generated = Some(table_module(stem.clone(), store, node, tables, timing.directive.cuts));
+            text.generated = Some(table_module(stem.clone(), store, node, tables, timing.directive));
         }
         Op::Position { shift, lead, .. } => {
             let address_width = index_bits(node.value.rows);
@@ -163,7 +163,7 @@ pub(crate) fn stage(
                 data: constants,
                 // The word of the next row, or of the row that comes, is always at hand.
                 read: "1'b1",
-                cut: false,
+                style: "auto",
             }));
         }
         Op::Requantise { step } => text.instances.push(unary(
@@ -314,7 +314,7 @@ pub(crate) fn stage(
                     &format!("{}_pair", node.name),
                 ),
             };
-            pair_stage(&mut text, (&stem, store), node, table, timing.directive.cuts, sequencer);
+            pair_stage(&mut text, (&stem, store), node, table, timing.directive, sequencer);
         }
         Op::Mix { table, columns } => {
             let sequencer = Instance {
@@ -338,7 +338,7 @@ pub(crate) fn stage(
                     &format!("{}_pair", node.name),
                 ),
             };
-            pair_stage(&mut text, (&stem, store), node, table, timing.directive.cuts, sequencer);
+            pair_stage(&mut text, (&stem, store), node, table, timing.directive, sequencer);
         }
         Op::Residual { a_shift, b_shift } => text.instances.push(Instance {
             module: "tw_residual".to_owned(),
@@ -447,7 +447,7 @@ fn pair_stage(
     (module, store): (&str, Store<'_>),
     node: &Node,
     table: &IntTable,
-    cuts: u32,
+    directive: Directive,
     sequencer: Instance,
 ) {
     let (pair, element) = (format!("{}_pair", node.name), format!("{}_element", node.name));
@@ -472,7 +472,8 @@ fn pair_stage(
         ]),
         ports: ports("in", &element, &node.name),
     });
-    text.generated = Some(table_module(module.to_owned(), store, node, std::slice::from_ref(table), cuts));
+    text.generated =
+        Some(table_module(module.to_owned(), store, node, std::slice::from_ref(table), directive));
 }
 
 fn softmax_parameters<'a>(

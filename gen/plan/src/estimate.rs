@@ -6,6 +6,8 @@ use serde::Serialize;
 use tablewright_design::{Design, Node, Op};
 
 pub use self::prefetcher::{Part, PrefetcherEstimate};
+use crate::banks::{Bank, StyleError};
+use crate::folding;
 use crate::published::Published;
 use crate::resources::{Memory, Operator, Resources, accumulator};
 use crate::schedule::{Plan, Stage};
@@ -120,23 +122,26 @@ pub struct TargetEstimate {
     pub more_percent: u32,
     /// Areas or primitives.
     pub figures: Vec<Figure>,
+    /// The banks of every table: shapes and bits are exact, prices modelled. Empty for a target without prices.
+    pub banks: Vec<Bank>,
 }
 
 impl Estimate {
-    /// Of a design under a plan, for a target.
-    pub fn of(design: &Design, plan: &Plan, target: &Target) -> Self {
+    /// Of a design under a plan, for a target that has all that the plan makes banks of.
+    pub fn of(design: &Design, plan: &Plan, target: &Target) -> Result<Self, StyleError> {
+        let banks = folding::banks(design, plan, target)?;
         let total = Resources::of_design(design, plan);
         let mut kernels: Vec<Kernel> =
             design.iter().map(|(id, node)| kernel(design, plan, node, plan.stage(id))).collect();
         kernels.push(queue(design, plan));
-        let mut figures = target.figures(&total);
+        let mut figures = target.figures(&total, &banks);
         figures.extend(target.table_clock_mhz.map(|clock| Figure {
             what: "clock of the table stages".to_owned(),
             value: clock,
             unit: "MHz",
             basis: Basis::Modelled,
         }));
-        Self {
+        Ok(Self {
             model: design.name.clone(),
             latency_cycles: plan.latency,
             interval_cycles: plan.interval,
@@ -159,8 +164,9 @@ impl Estimate {
                 less_percent: target.less_percent,
                 more_percent: target.more_percent,
                 figures,
+                banks,
             },
-        }
+        })
     }
 }
 
@@ -283,7 +289,7 @@ mod tests {
             cells: None,
             fpga: None,
         };
-        Estimate::of(&design, &plan, &target)
+        Estimate::of(&design, &plan, &target).expect("no styles")
     }
 
     #[test]

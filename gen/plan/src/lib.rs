@@ -1,6 +1,7 @@
 //! Design → Plan: when and where, and what it costs.
 //!
 //! * [`pipeline`]: the steps of each node, and where registers cut them.
+//! * [`banks`]: what each bank is made of on a target, what that wastes, and why; [`folding`]: where rows are folded over depth.
 //! * [`text`]: the Plan language.
 //! * [`schedule`]: the cycle of every row of every value.
 //! * [`prefetcher`]: what is around the predictor, and how long it takes.
@@ -8,7 +9,9 @@
 //! * [`target`]: coefficients that turn counts into area; [`published`]: the paper's figures for the same configuration.
 //! * [`estimate`]: all of it together, each figure marked exact or modelled.
 
+pub mod banks;
 pub mod estimate;
+pub mod folding;
 pub mod pipeline;
 pub mod prefetcher;
 pub mod published;
@@ -17,8 +20,9 @@ pub mod schedule;
 pub mod target;
 pub mod text;
 
+pub use banks::{Bank, Rules, Style, StyleError};
 pub use estimate::{Basis, Estimate};
-pub use pipeline::{Directive, Directives, Elements};
+pub use pipeline::{Directive, Directives, Elements, Shape};
 pub use prefetcher::{IssuePlan, PrefetcherPlan};
 pub use published::Published;
 pub use resources::Resources;

@@ -10,6 +10,8 @@ use tablewright_design::{
     Design, IntEncoder, IntEncoderKind, IntTable, Node, NodeId, NormUnit, Op, Protection, SoftmaxUnit,
 };
 
+use crate::banks::Style;
+
 /// Levels between two registers where nobody says otherwise.
 pub const DEFAULT_LEVELS: u32 = 20;
 /// Bits of a word up to which the elements of a pair table are parallel where nobody says otherwise.
@@ -57,13 +59,63 @@ pub enum Elements {
     Parallel,
 }
 
+/// How one node is laid over time and space, its registers apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Shape {
+    /// Of a pair table; the elements of all other rows are parallel.
+    pub elements: Elements,
+    /// Of a table ([`folds`]): so many parts of a row lie one under the other in a bank and are looked up one after the other.
+    pub fold: u32,
+    /// What the banks of a table are made of.
+    pub style: Style,
+}
+
+impl Shape {
+    /// A row at once, from banks of whatever the synthesis takes.
+    pub fn of(elements: Elements) -> Self {
+        Self { elements, fold: 1, style: Style::Auto }
+    }
+}
+
 /// How one node is laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Directive {
     /// Bit s: there is a register behind step s.
     pub cuts: u32,
-    /// Of a pair table; the elements of all other rows are parallel.
+    /// As in [`Shape`].
     pub elements: Elements,
+    /// As in [`Shape`].
+    pub fold: u32,
+    /// As in [`Shape`].
+    pub style: Style,
+}
+
+impl Directive {
+    /// Of a shape and its cuts.
+    pub fn new(Shape { elements, fold, style }: Shape, cuts: u32) -> Self {
+        Self { cuts, elements, fold, style }
+    }
+
+    /// Without the cuts.
+    pub fn shape(&self) -> Shape {
+        Shape { elements: self.elements, fold: self.fold, style: self.style }
+    }
+}
+
+/// Ways to fold the rows of a node's table, the flat one first: powers of two, so that an address is a code and the number of a
+/// part side by side, and no part without an output of its own.
+pub fn folds(node: &Node) -> Vec<u32> {
+    let most = match &node.op {
+        Op::Lookup { table } => table.outputs,
+        _ => 1,
+    };
+    let whole = |fold: &u32| most.div_ceil(part(most, *fold)) == *fold as usize;
+    (0..u32::BITS).map(|n| 1 << n).take_while(|fold| *fold as usize <= most).filter(whole).collect()
+}
+
+/// Outputs of each part of a row of `outputs` that is folded; the last part may have fewer.
+pub fn part(outputs: usize, fold: u32) -> usize {
+    outputs.div_ceil(fold as usize)
 }
 
 /// How every node of a design is laid out.
@@ -72,19 +124,19 @@ pub struct Directives(pub Vec<Directive>);
 
 impl Directives {
     /// Pair tables parallel where their banks are no wider than [`WIDEST_BANK`].
-    pub fn shapes(design: &Design) -> Vec<Elements> {
+    pub fn shapes(design: &Design) -> Vec<Shape> {
         let of = |node: &Node| match &node.op {
             Op::Scores { table, .. } | Op::Mix { table, .. } if bank_width(table) > WIDEST_BANK => {
-                Elements::Serial
+                Shape::of(Elements::Serial)
             }
-            _ => Elements::Parallel,
+            _ => Shape::of(Elements::Parallel),
         };
         design.nodes.iter().map(of).collect()
     }
 
     /// As few registers as leave at most `budget` levels between two of them, where that can be had: a step that alone has
     /// more levels gets a cycle of its own.
-    pub fn within(design: &Design, shapes: &[Elements], budget: u32) -> Self {
+    pub fn within(design: &Design, shapes: &[Shape], budget: u32) -> Self {
         // Whose output must come from a register, found one after the other.
         let mut registered = vec![false; design.nodes.len()];
         loop {
@@ -119,7 +171,7 @@ pub fn steps(node: &Node, elements: Elements) -> Vec<Step> {
             let codes = 1 << (table.rows.ilog2() / 2);
             let mut steps = lookup(table, width);
             steps[0] = Step::memory(codes);
-            steps.insert(1 + check_steps(table), Step::logic(select(codes) + 1));
+            steps[1] = Step::logic(check(table) + select(codes) + 1);
             steps
         }
         Op::Encode { encoder, .. } => match &encoder.kind {
@@ -146,19 +198,19 @@ pub fn steps(node: &Node, elements: Elements) -> Vec<Step> {
     }
 }
 
-/// Steps behind a table's banks in which wrong bits are put right: of a table that is loaded and guarded so.
-pub fn check_steps(table: &IntTable) -> usize {
-    usize::from(table.loaded.is_some_and(|loaded| loaded.protection == Protection::Secded))
+/// Levels that put wrong bits of a bank's word right: of a table that is loaded and guarded so.
+fn check(table: &IntTable) -> u32 {
+    let corrected = table.loaded.is_some_and(|loaded| loaded.protection == Protection::Secded);
+    if corrected { CHECK } else { 0 }
 }
 
 fn lookup(table: &IntTable, width: u32) -> Vec<Step> {
     let operands = table.subspaces + usize::from(table.bias.is_some());
     let adders = operands.next_power_of_two().ilog2() as usize;
-    let mut steps = vec![Step::logic(add(width)); adders + 1];
+    let mut steps = vec![Step::logic(add(width)); adders + 2];
     steps[0] = Step::memory(table.rows);
-    for _ in 0..check_steps(table) {
-        steps.insert(1, Step::logic(CHECK));
-    }
+    // Where nothing is put right, a register here has nothing to do but to take what a slow memory shows.
+    steps[1] = Step::logic(check(table));
     steps
 }
 
@@ -213,8 +265,9 @@ struct Way {
     out: u32,
 }
 
-fn way(node: &Node, Directive { cuts, elements }: Directive, before: &[u32]) -> Way {
-    let mut reached = begins_at(node, elements, before);
+fn way(node: &Node, directive: Directive, before: &[u32]) -> Way {
+    let Directive { cuts, elements, .. } = directive;
+    let mut reached = begins_at(node, directive.shape(), before);
     let kept = stored(node, elements).iter().map(|&i| before[node.inputs[i].0] + STORE);
     let (mut from, mut longest) = (0, kept.max().unwrap_or(0).max(reached));
     let steps = steps(node, elements);
@@ -237,6 +290,8 @@ fn way(node: &Node, Directive { cuts, elements }: Directive, before: &[u32]) -> 
             Way { longest: longest.max(reached), out: reached }
         }
         Op::Scores { .. } | Op::Mix { .. } => Way { longest: longest.max(reached + STORE), out: 0 },
+        // The parts are joined in registers.
+        Op::Lookup { .. } if directive.fold > 1 => Way { longest: longest.max(reached + STORE), out: 0 },
         Op::Encode {
             encoder: IntEncoder { kind: IntEncoderKind::Nearest { width, distance_width, .. }, .. },
             ..
@@ -262,9 +317,11 @@ fn stored(node: &Node, elements: Elements) -> &'static [usize] {
 }
 
 /// Levels that are behind a node's input already when its first step begins.
-fn begins_at(node: &Node, elements: Elements, out: &[u32]) -> u32 {
+fn begins_at(node: &Node, Shape { elements, fold, .. }: Shape, out: &[u32]) -> u32 {
     let of = |i: usize| node.inputs.get(i).map_or(0, |x| out[x.0]);
     match &node.op {
+        // The row of codes comes, or waits; and the bank is deeper.
+        Op::Lookup { .. } if fold > 1 => of(0) + 1 + select(fold as usize).div_ceil(2),
         // The element to look up comes from a register of the sequencer; the row, perhaps from where it waits.
         Op::Scores { .. } | Op::Mix { .. } if elements == Elements::Serial => 0,
         Op::Scores { .. } | Op::Mix { .. } => of(0).max(SOURCE_OUT),
@@ -276,19 +333,15 @@ fn begins_at(node: &Node, elements: Elements, out: &[u32]) -> u32 {
 
 /// Registers so that no way exceeds the budget, outputs in `registered` always; or the node whose output must be registered
 /// as well.
-fn chain(
-    design: &Design,
-    shapes: &[Elements],
-    budget: u32,
-    registered: &[bool],
-) -> Result<Directives, NodeId> {
+fn chain(design: &Design, shapes: &[Shape], budget: u32, registered: &[bool]) -> Result<Directives, NodeId> {
     let mut directives = Directives(Vec::with_capacity(design.nodes.len()));
     let mut out = Vec::with_capacity(design.nodes.len());
     for (id, node) in design.iter() {
-        let elements = shapes[id.0];
+        let shape = shapes[id.0];
+        let elements = shape.elements;
         let mut own = 0;
         let steps = steps(node, elements);
-        let mut reached = begins_at(node, elements, &out);
+        let mut reached = begins_at(node, shape, &out);
         let mut from = 0;
         for &i in stored(node, elements) {
             if out[node.inputs[i].0] + STORE > budget {
@@ -315,7 +368,7 @@ fn chain(
         if registered[id.0] {
             own |= 1 << (steps.len() - 1);
         }
-        let directive = Directive { cuts: own, elements };
+        let directive = Directive::new(shape, own);
         out.push(way(node, directive, &out).out);
         directives.0.push(directive);
     }
@@ -413,7 +466,7 @@ mod tests {
                 assert!(plan.latency <= before, "{budget} levels cost cycles");
                 before = plan.latency;
                 for (id, node) in design.iter() {
-                    let Directive { cuts, elements } = directives.of(id);
+                    let Directive { cuts, elements, .. } = directives.of(id);
                     let steps = steps(node, elements);
                     assert!(steps.iter().enumerate().all(|(s, step)| !step.fixed || cuts >> s & 1 == 1));
                     assert_eq!(u64::from(cuts) >> steps.len(), 0, "{}", node.name);

@@ -21,6 +21,8 @@ mod prefetcher;
 pub enum Holds {
     /// The entries of one subspace of a table.
     TableBank,
+    /// What is added once to each part of a folded row, a word for each part.
+    Bias,
     /// The prototypes of one subspace of a nearest-prototype encoder.
     Prototypes,
     /// Position constants, one word a row.
@@ -156,17 +158,22 @@ impl Resources {
                     r.held_trees(protection, encoder);
                 }
             }
-            Op::Lookup { table } => r.tables(std::slice::from_ref(table), width, stage.directive.cuts),
-            Op::ConstantScores { tables } => r.tables(tables, width, stage.directive.cuts),
+            Op::Lookup { table } => r.tables(std::slice::from_ref(table), width, stage.directive),
+            Op::ConstantScores { tables } => r.tables(tables, width, stage.directive),
             Op::Position { .. } => {
-                r.bank(design.loaded, Holds::Positions, 1, (rows, row_bits), false);
+                r.bank(design.loaded, Holds::Positions, 1, (rows, row_bits));
                 r.registers(index_bits(rows) + cut * (1 + row_bits));
                 r.operator(Function::Add, lanes, width, width);
             }
             Op::Requantise { step } => {
                 r.registers(cut * (1 + row_bits));
                 if step.shift > 0 {
-                    r.operator(Function::Add, lanes, in_width() + 3, in_width() + 3);
+                    let spare = match input(0).format.signed {
+                        _ if step.shift > in_width() => 3,
+                        true => 1,
+                        false => 2,
+                    };
+                    r.operator(Function::Add, lanes, in_width() + spare, in_width() + spare);
                 }
             }
             Op::Norm { unit, kept } => {
@@ -226,7 +233,7 @@ impl Resources {
                     2 * index_bits(queries) + 2 * index_bits(keys) + index_bits(heads) + index_bits(pace),
                 );
                 r.registers(5 + 2 * group);
-                r.tables(std::slice::from_ref(table), width, stage.directive.cuts);
+                r.tables(std::slice::from_ref(table), width, stage.directive);
                 r.collector(lanes, u64::from(width));
             }
             Op::Mix { table, columns: of_heads } => {
@@ -238,7 +245,7 @@ impl Resources {
                 r.ram(columns, group);
                 r.registers(2 * index_bits(weights) + 2 * index_bits(columns) + index_bits(pace));
                 r.registers(5 + 2 * group);
-                r.tables(std::slice::from_ref(table), width, stage.directive.cuts);
+                r.tables(std::slice::from_ref(table), width, stage.directive);
                 r.collector(lanes, u64::from(width));
             }
             Op::Residual { .. } => {

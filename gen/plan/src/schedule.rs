@@ -103,7 +103,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Every table has one read port and looks up one row a cycle; the rest is as the directives say.
+    /// Every table has one read port and looks up one row a cycle, or a part of one; the rest is as the directives say.
     pub fn new(design: &Design, directives: &Directives) -> Self {
         let pace = paces(design, directives);
         let mut stages: Vec<Stage> = Vec::with_capacity(design.nodes.len());
@@ -197,9 +197,10 @@ pub fn encode_occupancy(encoder: &IntEncoder) -> u64 {
 }
 
 /// Cycles a stage needs for one row before it can take another.
-fn row_occupancy(node: &Node) -> u64 {
+fn row_occupancy(node: &Node, fold: u32) -> u64 {
     match &node.op {
         Op::Encode { encoder, .. } => encode_occupancy(encoder),
+        Op::Lookup { .. } => u64::from(fold),
         _ => 1,
     }
 }
@@ -248,7 +249,8 @@ fn paces(design: &Design, directives: &Directives) -> Vec<u64> {
             _ => (more, fewer),
         };
         if node.value.rows > 1 {
-            pace[followed] = pace[followed].max((row_occupancy(node) * more).div_ceil(fewer));
+            pace[followed] =
+                pace[followed].max((row_occupancy(node, directives.of(id).fold) * more).div_ceil(fewer));
         }
     }
     source.iter().map(|&s| pace[s].next_multiple_of(parts[s])).collect()
@@ -264,7 +266,7 @@ fn stage(node: &Node, inputs: &[Stage], pace: u64, directive: Directive) -> Stag
             row_interval: input.row_interval,
             rows,
             busy_from: input.first,
-            busy_to: input.first + input.span() + row_occupancy(node) - 1,
+            busy_to: input.first + input.span() + row_occupancy(node, directive.fold) - 1,
             room: 1,
             directive,
             delay: 0,
@@ -300,6 +302,10 @@ fn stage(node: &Node, inputs: &[Stage], pace: u64, directive: Directive) -> Stag
             gap: 0,
         },
         Op::Encode { encoder, .. } => follow(encode_latency(encoder, directive.cuts)),
+        // The last part is looked up `fold` − 1 cycles after the first.
+        Op::Lookup { .. } if directive.fold > 1 => {
+            follow(u64::from(directive.fold) - 1 + registers + COLLECT)
+        }
         Op::Lookup { .. }
         | Op::ConstantScores { .. }
         | Op::Position { .. }

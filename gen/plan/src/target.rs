@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::banks::Bank;
 use crate::estimate::Basis;
 use crate::resources::Resources;
 
@@ -55,6 +56,27 @@ pub struct Cells {
     pub multiplier_bit: f64,
     /// One bit of one stage of a shifter: a bits shifted by an amount of b bits have a·b of them.
     pub shifter_bit: f64,
+    /// Memory macros that can be had; none without.
+    #[serde(default, rename = "macro", skip_serializing_if = "Vec::is_empty")]
+    pub macros: Vec<Macro>,
+}
+
+/// A memory macro.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Macro {
+    /// What the vendor calls it.
+    pub name: String,
+    /// Words.
+    pub words: u64,
+    /// Bits of a word.
+    pub width: u64,
+    /// In µm².
+    pub area: f64,
+    /// Nanoseconds from the clock to the word.
+    pub clk_to_q_ns: f64,
+    /// Picojoules of a read.
+    pub read_pj: f64,
 }
 
 /// Primitives.
@@ -165,6 +187,15 @@ impl Target {
                 ("cells.multiplier_bit", c.multiplier_bit),
                 ("cells.shifter_bit", c.shifter_bit),
             ]);
+            positive.extend(c.macros.iter().flat_map(|m| {
+                [
+                    ("cells.macro.words", m.words as f64),
+                    ("cells.macro.width", m.width as f64),
+                    ("cells.macro.area", m.area),
+                    ("cells.macro.clk_to_q_ns", m.clk_to_q_ns),
+                    ("cells.macro.read_pj", m.read_pj),
+                ]
+            }));
         }
         if let Some(f) = &self.fpga {
             positive.extend([
@@ -192,11 +223,25 @@ impl Target {
         }
     }
 
-    /// What `resources` become here; empty for a target without coefficients.
-    pub fn figures(&self, resources: &Resources) -> Vec<Figure> {
+    /// One number for all that `resources` cost here: µm², or look-up tables and what block RAM is worth in them.
+    pub fn price(&self, resources: &Resources, banks: &[Bank]) -> Option<f64> {
+        let figures = self.figures(resources, banks);
+        let of = |what: &str| figures.iter().find(|f| f.what == what).map(|f| f.value);
+        match &self.fpga {
+            None => of("area in all"),
+            Some(fpga) => {
+                let block = &fpga.block_ram;
+                let blocks = of(&format!("block RAMs ({})", block.name))?;
+                Some(of("look-up tables")? + blocks * block.worth_luts as f64)
+            }
+        }
+    }
+
+    /// What `resources` become here, their tables as `banks` says; empty for a target without coefficients.
+    pub fn figures(&self, resources: &Resources, banks: &[Bank]) -> Vec<Figure> {
         match (&self.cells, &self.fpga) {
-            (Some(cells), _) => cells.figures(resources),
-            (None, Some(fpga)) => fpga.figures(resources),
+            (Some(cells), _) => cells.figures(resources, banks),
+            (None, Some(fpga)) => fpga.figures(resources, banks),
             (None, None) => Vec::new(),
         }
     }
@@ -205,6 +250,7 @@ impl Target {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::banks::Style;
     use crate::resources::{Function, Holds, Memory, Operator};
 
     fn ecp5_block() -> BlockRam {
@@ -228,6 +274,7 @@ mod tests {
                 comparator_bit: 5.0,
                 multiplier_bit: 6.0,
                 shifter_bit: 7.0,
+                macros: Vec::new(),
             }),
             fpga: None,
         }
@@ -264,7 +311,8 @@ mod tests {
             operators: vec![Operator { function: Function::Multiply, count: 2, a: 3, b: 4 }],
             ..Resources::default()
         };
-        let figures = cells().figures(&r);
+        let banks = crate::banks::plan(&cells(), "k", &r.memories, 1, Style::Auto).expect("logic");
+        let figures = cells().figures(&r, &banks);
         let value = |what: &str| figures.iter().find(|f| f.what == what).map(|f| f.value);
         assert_eq!(value("area of tables"), Some(100.0));
         assert_eq!(value("area of registers"), Some(30.0));

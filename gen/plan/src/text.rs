@@ -4,7 +4,8 @@
 //! and outputs `n` (elements of a row). `SpatialMap(1,1) d` has all of d at once, in hardware of its own;
 //! `TemporalMap(1,1) d` one after the other; `TemporalMap(k,k) n; Cluster(k); SpatialMap(1,1) n` k at once and these groups
 //! one after the other. `cuts` says behind which of its steps a kernel has a register, the first step first; a `|` is a
-//! memory's own register, which cannot be left out.
+//! memory's own register, which cannot be left out. `Bank` says what the banks of a table are made of ([`Style`]); without it
+//! that is left to the synthesis. A table whose outputs come k at once has rows that are folded over the depth of its banks.
 //!
 //! ```text
 //! Plan mcfns-dart {
@@ -23,7 +24,8 @@ use std::fmt::Write;
 
 use tablewright_design::{Design, Node, Op};
 
-use crate::pipeline::{Directive, Directives, Elements, Step, steps};
+use crate::banks::Style;
+use crate::pipeline::{Directive, Directives, Elements, Shape, Step, folds, part, steps};
 
 /// A plan file that cannot be followed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -47,8 +49,11 @@ pub fn print(design: &Design, directives: &Directives) -> String {
     for (id, node) in design.iter() {
         let directive = directives.of(id);
         let _ = writeln!(text, "  Kernel {} {{ // {}", node.name, node.op.kind());
-        for line in maps(node, directive.elements) {
+        for line in maps(node, directive.shape()) {
             let _ = writeln!(text, "    {line}");
+        }
+        if directive.style != Style::Auto {
+            let _ = writeln!(text, "    Bank {};", directive.style);
         }
         let steps = steps(node, directive.elements);
         if !steps.is_empty() {
@@ -61,19 +66,21 @@ pub fn print(design: &Design, directives: &Directives) -> String {
 }
 
 /// The maps of a node, outermost first.
-fn maps(node: &Node, elements: Elements) -> Vec<String> {
+fn maps(node: &Node, Shape { elements, fold, .. }: Shape) -> Vec<String> {
     let spatial = |d: &str| format!("SpatialMap(1,1) {d};");
     let temporal = |d: &str| format!("TemporalMap(1,1) {d};");
     let mut lines = vec![temporal("t")];
     if !node.op.tables().is_empty() {
         lines.push(spatial("c"));
     }
+    let at_once = |n: usize| format!("TemporalMap({n},{n}) n; Cluster({n}); SpatialMap(1,1) n;");
     lines.push(match (&node.op, elements) {
         (Op::Scores { .. } | Op::Mix { .. }, Elements::Serial) => temporal("n"),
-        (Op::Mix { columns, .. }, Elements::Parallel) => {
-            let most = columns.iter().copied().max().unwrap_or(1);
-            format!("TemporalMap({most},{most}) n; Cluster({most}); SpatialMap(1,1) n;")
-        }
+        (Op::Mix { columns, .. }, Elements::Parallel) => at_once(columns.iter().copied().max().unwrap_or(1)),
+        (Op::Lookup { table }, _) if fold > 1 => match part(table.outputs, fold) {
+            1 => temporal("n"),
+            outputs => at_once(outputs),
+        },
         _ => spatial("n"),
     });
     lines
@@ -143,6 +150,7 @@ pub fn parse(text: &str, design: &Design, otherwise: &Directives) -> Result<Dire
 fn kernel(reader: &mut Reader<'_>, node: &Node, otherwise: Directive) -> Result<Directive, PlanError> {
     let mut said = String::new();
     let mut mask: Option<Word<'_>> = None;
+    let mut style = otherwise.style;
     let first = reader.at;
     loop {
         let word = reader.next("a kernel ends with `}`")?;
@@ -153,40 +161,70 @@ fn kernel(reader: &mut Reader<'_>, node: &Node, otherwise: Directive) -> Result<
                 reader.expect(";", "a directive ends with `;`")?;
                 mask = Some(digits);
             }
-            text => {
-                said.push_str(text);
-                if text == ";" {
-                    said.push(' ');
-                }
-            }
+            "Bank" => style = bank(reader, node)?,
+            text => said.push_str(text),
         }
     }
     let here = reader.words[first.min(reader.words.len() - 1)].clone();
-    let flat = |elements| maps(node, elements).concat().replace([' ', ';'], "");
     let said = said.replace([' ', ';'], "");
-    let choices = [otherwise.elements, Elements::Parallel, Elements::Serial];
-    let elements = if said.is_empty() {
-        otherwise.elements
-    } else if let Some(elements) = choices.into_iter().find(|&elements| flat(elements) == said) {
-        elements
+    let flat = |shape| maps(node, shape).concat().replace([' ', ';'], "");
+    let ways = ways(node);
+    let old = otherwise.shape();
+    let shape = if said.is_empty() {
+        old
+    } else if let Some(shape) = [old].iter().chain(&ways).copied().find(|&shape| flat(shape) == said) {
+        shape
     } else {
-        let mut ways: Vec<String> =
-            [Elements::Parallel, Elements::Serial].map(|elements| maps(node, elements).join(" ")).into();
-        ways.dedup();
+        let mut all: Vec<String> = ways.iter().map(|&shape| maps(node, shape).join(" ")).collect();
+        all.dedup();
+        // Of the many ways to fold a wide row the least, the next and the most.
+        if all.len() > 3 {
+            all = vec![all[0].clone(), all[1].clone(), "...".to_owned(), all[all.len() - 1].clone()];
+        }
         return Err(here.error(
             format!("these maps cannot be laid out for `{}` ({})", node.name, node.op.kind()),
-            format!("write {}", ways.iter().map(|way| format!("`{way}`")).collect::<Vec<_>>().join(" or ")),
+            format!("write {}", all.iter().map(|way| format!("`{way}`")).collect::<Vec<_>>().join(" or ")),
         ));
     };
-    let steps = steps(node, elements);
+    let steps = steps(node, shape.elements);
     let fixed = steps.iter().enumerate().filter(|(_, step)| step.fixed).fold(0, |mask, (s, _)| mask | 1 << s);
     let cuts = match mask {
         Some(word) => read_cuts(&word, node, &steps)?,
-        None if elements == otherwise.elements => otherwise.cuts,
+        None if shape.elements == otherwise.elements => otherwise.cuts,
         // Of another layout's steps nothing is known: a register behind each.
         None => (1 << steps.len()) - 1,
     };
-    Ok(Directive { cuts: cuts | fixed, elements })
+    Ok(Directive::new(Shape { style, ..shape }, cuts | fixed))
+}
+
+/// All ways to lay a node out, the cuts apart.
+fn ways(node: &Node) -> Vec<Shape> {
+    if let Op::Scores { .. } | Op::Mix { .. } = node.op {
+        return [Elements::Parallel, Elements::Serial].map(Shape::of).into();
+    }
+    folds(node).into_iter().map(|fold| Shape { fold, ..Shape::of(Elements::Parallel) }).collect()
+}
+
+/// What stands behind `Bank`.
+fn bank(reader: &mut Reader<'_>, node: &Node) -> Result<Style, PlanError> {
+    const RULE: &str = "write `Bank auto;`, `Bank logic;`, `Bank registers;`, `Bank lut-ram;`, `Bank block WORDSxBITS;` or \
+                        `Bank macro WORDSxBITS;`";
+    let keyword = reader.next(RULE)?;
+    if node.op.tables().is_empty() {
+        return Err(keyword.error(
+            format!("`Bank` for `{}` ({}), which has no table", node.name, node.op.kind()),
+            "leave it out".to_owned(),
+        ));
+    }
+    let next = reader.next(RULE)?;
+    let tile = (next.text != ";").then_some(next.text);
+    if tile.is_some() {
+        reader.expect(";", "a directive ends with `;`")?;
+    }
+    Style::parse(keyword.text, tile).ok_or_else(|| {
+        let said = tile.map_or_else(String::new, |tile| format!(" {tile}"));
+        keyword.error(format!("`Bank {}{said}` is no style of a bank", keyword.text), RULE.to_owned())
+    })
 }
 
 fn read_cuts(word: &Word<'_>, node: &Node, steps: &[Step]) -> Result<u32, PlanError> {
@@ -287,10 +325,20 @@ mod tests {
     fn what_is_printed_is_read_back() {
         let design = design();
         let automatic = Directives::automatic(&design);
-        let serial = vec![Elements::Serial; design.nodes.len()];
+        let serial = vec![Shape::of(Elements::Serial); design.nodes.len()];
+        // Every table folded as far as it can be, its banks made of one thing or the other.
+        let styles =
+            [Style::Logic, Style::Block { words: 512, width: 36 }, Style::Macro { words: 256, width: 64 }];
+        let folded = |(i, node): (usize, &Node)| {
+            let fold = folds(node).last().copied().unwrap_or(1);
+            let style = if node.op.tables().is_empty() { Style::Auto } else { styles[i % 3] };
+            Shape { fold, style, ..Shape::of(Elements::Parallel) }
+        };
+        let folded: Vec<Shape> = design.nodes.iter().enumerate().map(folded).collect();
         for directives in [
             automatic.clone(),
             Directives::within(&design, &serial, 1),
+            Directives::within(&design, &folded, 9),
             Directives::within(&design, &Directives::shapes(&design), 9),
         ] {
             let text = print(&design, &directives);
@@ -298,6 +346,8 @@ mod tests {
             assert_eq!(print(&design, &read), text);
             for (id, node) in design.iter() {
                 assert_eq!(read.of(id).cuts, directives.of(id).cuts, "{}", node.name);
+                assert_eq!(read.of(id).style, directives.of(id).style, "{}", node.name);
+                assert_eq!(read.of(id).fold, directives.of(id).fold, "{}", node.name);
             }
         }
     }
@@ -353,12 +403,25 @@ mod tests {
             (format!("Plan {name} {{\n Kernel nobody {{ }} }}"), "line 2: there is no kernel `nobody`"),
             (
                 format!("Plan {name} {{\n Kernel head {{\n cuts 1; }} }}"),
-                "line 3: cuts `1` for `head`, which has 1 steps",
+                "line 3: cuts `1` for `head`, which has 2 steps",
             ),
             (
                 format!("Plan {name} {{\n Kernel head {{\n TemporalMap(1,1) n; }} }}"),
                 "line 3: these maps cannot be laid out for `head` (lookup); write `TemporalMap(1,1) t; SpatialMap(1,1) c; \
-                 SpatialMap(1,1) n;`",
+                 SpatialMap(1,1) n;` or `TemporalMap(1,1) t; SpatialMap(1,1) c; TemporalMap(128,128) n; Cluster(128); \
+                 SpatialMap(1,1) n;` or `...` or `TemporalMap(1,1) t; SpatialMap(1,1) c; TemporalMap(1,1) n;`",
+            ),
+            (
+                format!("Plan {name} {{\n Kernel head {{\n Bank marble; }} }}"),
+                "line 3: `Bank marble` is no style of a bank; write `Bank auto;`, `Bank logic;`",
+            ),
+            (
+                format!("Plan {name} {{\n Kernel head {{\n Bank macro 64x; }} }}"),
+                "line 3: `Bank macro 64x` is no style of a bank",
+            ),
+            (
+                format!("Plan {name} {{\n Kernel window {{\n Bank logic; }} }}"),
+                "line 3: `Bank` for `window` (window), which has no table; leave it out",
             ),
             (
                 format!("Plan {name} {{ Kernel head {{ }}\n Kernel head {{ }} }}"),

@@ -90,7 +90,7 @@ pub fn prove(
     for (id, node) in design.iter() {
         let task = subject.node(id, node)?;
         if task.is_none() {
-            unproved.insert(node.op.kind());
+            unproved.insert(if plan.stage(id).directive.fold > 1 { "folded lookup" } else { node.op.kind() });
         }
         tasks.extend(task);
     }
@@ -157,6 +157,8 @@ impl Subject<'_> {
             {
                 Some(self.pair(id, node, table)?)
             }
+            // Which part is looked up is a state, and the proof begins in any.
+            Op::Lookup { .. } if self.plan.stage(id).directive.fold > 1 => None,
             Op::Lookup { .. } | Op::ConstantScores { .. } | Op::Scores { .. } | Op::Mix { .. } => {
                 Some(self.table(id, node, node.op.tables())?)
             }

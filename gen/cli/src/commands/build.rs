@@ -35,7 +35,7 @@ pub(crate) struct Args {
     /// Directory to write; it may exist if an earlier build made it
     #[arg(short, long, value_name = "BUILD_DIR")]
     pub(crate) output: PathBuf,
-    /// What the hardware is made for, for the estimate; see `tablewright estimate --help`
+    /// What the hardware is made for: banks of tables are made of what it has, and it is what `estimate` takes; see its --help
     #[arg(long, value_name = "NAME", default_value = tablewright_fpga::DEFAULT)]
     pub(crate) target: String,
     /// Take the testbench's windows from this trace; without it they are made up, and a trained model may predict little
@@ -62,7 +62,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
     } else {
         (designed(&model, args.windows, loaded), passes_run(args.windows))
     };
-    let directives = args.plan.directives(&design)?;
+    let directives = args.plan.directives(&design, &target)?;
     let plan = Plan::new(&design, &directives);
     ui.detail(format_args!(
         "{} kernels, {} table words an inference",

@@ -258,7 +258,7 @@ impl<'a> Call<'a> {
                 .collect();
             outfile::check_place(output, &inputs)?;
         }
-        let known = target.figures(&Resources::default());
+        let known = target.figures(&Resources::default(), &[]);
         for FigureLimit { key, what, .. } in &args.limit {
             if !known.iter().any(|figure| figure.what.starts_with(what)) {
                 let names: Vec<_> = FIGURES

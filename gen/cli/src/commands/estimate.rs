@@ -12,7 +12,7 @@ use tablewright_plan::{Plan, Target};
 use crate::built::{Built, designed};
 use crate::failure::{Failure, Outcome};
 use crate::loadable::LoadArgs;
-use crate::planned::PlanArgs;
+use crate::planned::{self, PlanArgs};
 use crate::subject::Subject;
 use crate::ui::{Render, Ui, bits, count, grid, pairs};
 
@@ -24,6 +24,7 @@ use crate::ui::{Render, Ui, bits, count, grid, pairs};
     Targets: generic (counts only), ecp5, xc7, ihp-sg13g2, nangate45, sky130hd\n\n\
     Examples:\n  \
     tablewright estimate models/zoo/libquantum_shor-dart.safetensors\n  \
+    tablewright estimate app.safetensors --target ihp-sg13g2 --banks memory --interval 100\n  \
     tablewright estimate shor.build --target ecp5\n  \
     tablewright estimate shor.build --format json"
 )]
@@ -58,18 +59,26 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
         Subject::BuildDir => {
             if args.plan.asked() || args.windows {
                 return Err(Failure::Options {
-                    option: "--plan, --latency, --interval, --levels, --windows",
+                    option: "--plan, --latency, --interval, --levels, --banks, --clock, --windows",
                     problem: "a build has its plan already; give the model instead, or build again"
                         .to_owned(),
                 });
             }
             let built = Built::open(path)?;
-            Estimate::of(&built.design, &built.plan, &or(&built.manifest.target)?)
+            let target = or(&built.manifest.target)?;
+            if target.name == built.manifest.target {
+                Estimate::of(&built.design, &built.plan, &target)?
+            } else {
+                // Its banks are for another target.
+                let plan = planned::for_target(&built.design, &built.plan, &target);
+                Estimate::of(&built.design, &plan, &target)?
+            }
         }
         Subject::Model => {
             let design = designed(&load_model(path)?, args.windows, args.load.protection());
-            let plan = Plan::new(&design, &args.plan.directives(&design)?);
-            Estimate::of(&design, &plan, &or(tablewright_fpga::DEFAULT)?)
+            let target = or(tablewright_fpga::DEFAULT)?;
+            let plan = Plan::new(&design, &args.plan.directives(&design, &target)?);
+            Estimate::of(&design, &plan, &target)?
         }
         other => return Err(other.instead(path, WANTED)),
     };
@@ -96,7 +105,11 @@ impl Render for Report {
             prefetcher(&estimate.prefetcher),
             published(&estimate.published),
             target(&estimate.target),
+            banks(&estimate.target),
         ]
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
         .join("\n\n")
     }
 }
@@ -167,6 +180,7 @@ fn kernels(kernels: &[Kernel]) -> String {
 fn memory(memory: &Memory) -> String {
     let (one, more) = match memory.holds {
         Holds::TableBank => ("bank", "banks"),
+        Holds::Bias => ("bias", "biases"),
         Holds::Prototypes => ("prototype bank", "prototype banks"),
         Holds::Positions => ("position constants", "position constants"),
         Holds::Gains => ("gains", "gains"),
@@ -290,6 +304,46 @@ fn target(target: &TargetEstimate) -> String {
         "{table}\nModelled for the Verilog as written. The truth may lie up to {} % lower (synthesis drops what frozen \
          tables never show and encoders never read) or up to {} % higher.\n{}",
         target.less_percent, target.more_percent, target.source
+    )
+}
+
+/// What the banks of the tables are made of.
+fn banks(target: &TargetEstimate) -> String {
+    if target.banks.is_empty() {
+        return String::new();
+    }
+    let header =
+        ["bank", "of", "words x bits", "made of", "bits used", "bits there", "waste", "cost of one", "why"];
+    let rows = target.banks.iter().map(|bank| {
+        let chosen = &bank.chosen;
+        let tiles = match chosen.across * chosen.stacked {
+            0 => chosen.style.to_string(),
+            tiles => format!("{tiles} {}", chosen.style),
+        };
+        vec![
+            bank.kernel.clone(),
+            count(bank.count),
+            format!("{}x{}", bank.words, bank.width),
+            tiles,
+            count(chosen.used_bits),
+            count(chosen.provided_bits),
+            format!("{:.0} %", chosen.waste_percent()),
+            count(chosen.cost.round() as u64),
+            bank.reason.clone(),
+        ]
+    });
+    let used: u64 = target.banks.iter().map(|b| b.count * b.chosen.used_bits).sum();
+    let there: u64 = target.banks.iter().map(|b| b.count * b.chosen.provided_bits).sum();
+    let unit = if target.figures.iter().any(|f| f.unit == "µm²") {
+        "µm² with the read register"
+    } else {
+        "look-up tables, and what a block RAM is worth in them"
+    };
+    format!(
+        "{}\nBanks use {} of {} bits. Shapes and bits are exact, costs modelled, in {unit}.",
+        grid(&header, &[1, 4, 5, 6, 7], rows),
+        count(used),
+        count(there)
     )
 }
 

@@ -134,7 +134,7 @@ pub(super) fn encoder_module(
                     address: format!("address_0_{c}"),
                     data: format!("prototype_{c}"),
                     read: "reading_0_0",
-                    cut: false,
+                    style: "auto",
                 }));
             }
         }

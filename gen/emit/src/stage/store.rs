@@ -32,8 +32,8 @@ pub(crate) struct Bank<'a> {
     pub data: String,
     /// 1 where the address means something.
     pub read: &'a str,
-    /// There is one more register behind what puts wrong bits right.
-    pub cut: bool,
+    /// What synthesis is to make of it if it is a ROM.
+    pub style: &'a str,
 }
 
 impl<'a> Store<'a> {
@@ -77,22 +77,21 @@ impl<'a> Store<'a> {
             ("AddressWidth", bank.address_width.to_string()),
         ];
         let Some(loading) = self.loading else {
-            let file = vec![("File", format!("{{`TW_MEM, \"{file}\"}}"))];
+            let more =
+                vec![("Style", format!("\"{}\"", bank.style)), ("File", format!("{{`TW_MEM, \"{file}\"}}"))];
             return Instance {
                 module: "tw_rom".to_owned(),
                 name: bank.instance,
                 reset: false,
-                parameters: owned([sizes, file].concat()),
+                parameters: owned([sizes, more].concat()),
                 ports: owned(vec![("address", bank.address), ("data", bank.data)]),
             };
         };
-        let more =
-            [self.guard(loading, &file, bank.width), vec![("Cut", format!("1'b{}", u8::from(bank.cut)))]];
         Instance {
             module: "tw_bank".to_owned(),
             name: bank.instance,
             reset: true,
-            parameters: owned([sizes, more.concat()].concat()),
+            parameters: owned([sizes, self.guard(loading, &file, bank.width)].concat()),
             ports: owned(vec![
                 ("load", "load".to_owned()),
                 ("active", "active".to_owned()),

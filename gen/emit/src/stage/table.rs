@@ -3,7 +3,7 @@
 use minijinja::context;
 use serde::Serialize;
 use tablewright_design::{IntTable, Node, Op};
-use tablewright_plan::{Elements, Stage, pipeline};
+use tablewright_plan::{Directive, Elements, Stage, pipeline};
 
 use super::store::{Bank, Store};
 use super::{Generated, Instance, bits};
@@ -99,8 +99,7 @@ pub(super) fn pair_table_module(
             Some(Part { first: *first - of_head.len(), count: of_head.len() })
         })
         .collect();
-    let guarded = pipeline::check_steps(table);
-    let (adders, root) = adder_tree(subspaces, |depth| cuts >> (depth + 1 + guarded) & 1 == 1);
+    let (adders, root) = adder_tree(subspaces, |depth| cuts >> (depth + 1) & 1 == 1);
     let store = store.inside();
     let bank = |index: usize| TableBank {
         index,
@@ -114,7 +113,7 @@ pub(super) fn pair_table_module(
             address: format!("in_data[{}:{}]", (index + 1) * code_bits - 1, index * code_bits),
             data: format!("row_{index}"),
             read: "in_valid",
-            cut: guarded > 0 && cuts >> 1 & 1 == 1,
+            style: timing.directive.style.rom_style(),
         }),
     };
     let banks: Vec<TableBank> = (0..subspaces).map(bank).collect();
@@ -131,7 +130,9 @@ pub(super) fn pair_table_module(
         right_width => right.value.lanes * code_bits,
         steps,
         cuts => bits(cuts, steps),
-        select_registered => cuts >> (1 + guarded) & 1 == 1,
+        style => timing.directive.style.rom_style(),
+        planned => timing.directive.style.to_string(),
+        select_registered => cuts >> 1 & 1 == 1,
         memories => store.count(),
         subspaces,
         heads,
@@ -163,31 +164,34 @@ pub(super) fn table_module(
     store: Store<'_>,
     node: &Node,
     tables: &[IntTable],
-    cuts: u32,
+    directive: Directive,
 ) -> Generated {
     #[derive(Serialize)]
     struct Group {
         first_lane: usize,
         banks: Vec<TableBank>,
     }
+    let Directive { cuts, fold, style, .. } = directive;
     let sum_width = node.value.format.width;
     // Tables side by side have one shape, and no bias.
     let table = &tables[0];
     let steps = pipeline::steps(node, Elements::Serial).len();
-    let (store, guarded) = (store.inside(), pipeline::check_steps(table));
-    let address_width = table.rows.ilog2();
+    let store = store.inside();
+    let code_bits = table.rows.ilog2();
+    let outputs = pipeline::part(table.outputs, fold);
     let bank = |index: usize, shift: u32| {
-        let low = index * address_width as usize;
+        let low = index * code_bits as usize;
+        let code = format!("[{}:{low}]", low + code_bits as usize - 1);
         let memory = store.bank(Bank {
             instance: format!("u_bank_{index}"),
             suffix: format!("bank{index}"),
-            words: table.rows as u64,
-            width: table.outputs as u64 * u64::from(table.bits),
-            address_width,
-            address: format!("in_data[{}:{low}]", low + address_width as usize - 1),
-            data: format!("row_{index}"),
-            read: "in_valid",
-            cut: guarded > 0 && cuts >> 1 & 1 == 1,
+            words: table.rows as u64 * u64::from(fold),
+            width: outputs as u64 * u64::from(table.bits),
+            address_width: code_bits + fold.ilog2(),
+            address: if fold > 1 { format!("{{codes{code}, part}}") } else { format!("in_data{code}") },
+            data: format!("word_{index}"),
+            read: if fold > 1 { "part_valid" } else { "in_valid" },
+            style: style.rom_style(),
         });
         TableBank { index, shift, memory }
     };
@@ -196,30 +200,52 @@ pub(super) fn table_module(
         banks: (0..table.subspaces).map(|c| bank(g * table.subspaces + c, table.shifts[c])).collect(),
     };
     let groups: Vec<Group> = tables.iter().enumerate().map(group).collect();
-    let (adders, root) = adder_tree(table.subspaces + usize::from(table.bias.is_some()), |depth| {
-        cuts >> (depth + guarded) & 1 == 1
-    });
+    let (adders, root) =
+        adder_tree(table.subspaces + usize::from(table.bias.is_some()), |depth| cuts >> (depth + 1) & 1 == 1);
     let bias = table.bias.as_ref().map(|b| hex(b, sum_width));
-    let bias_width = table.outputs as u64 * u64::from(sum_width);
-    let held_bias = bias.as_ref().and_then(|_| store.held("bias", bias_width, "bias".to_owned()));
+    let bias_width = outputs as u64 * u64::from(sum_width);
+    // Added once: a constant or what is held, and of a folded table a word for each part.
+    let bias_memory = bias.as_ref().filter(|_| fold > 1).map(|_| {
+        store.bank(Bank {
+            instance: "u_bias".to_owned(),
+            suffix: "bias".to_owned(),
+            words: u64::from(fold),
+            width: bias_width,
+            address_width: fold.ilog2(),
+            address: "part".to_owned(),
+            data: "bias_word".to_owned(),
+            read: "part_valid",
+            style: "auto",
+        })
+    });
+    let held_bias =
+        bias.as_ref().filter(|_| fold == 1).and_then(|_| store.held("bias", bias_width, "bias".to_owned()));
     let context = context! {
         title => format!("{module}: the tables of {}", node.name),
         module => module.clone(),
-        latency => cuts.count_ones(),
+        latency => cuts.count_ones() + if fold > 1 { fold } else { 0 },
+        fold,
+        part_bits => fold.ilog2(),
+        // Of the last part, outputs that a row does not have.
+        filled => outputs * fold as usize - table.outputs,
+        style => style.rom_style(),
+        planned => style.to_string(),
+        bank_registered => cuts >> 1 & 1 == 1,
         steps,
         cuts => bits(cuts, steps),
         subspaces => table.subspaces,
-        words => table.rows,
-        outputs => table.outputs,
+        words => table.rows * fold as usize,
+        outputs,
         bits => table.bits,
         sum_width,
         sum_format => node.value.format.to_string(),
         low => node.value.bounds.low,
         high => node.value.bounds.high,
-        address_width,
-        in_width => tables.len() * table.subspaces * address_width as usize,
+        code_bits,
+        in_width => tables.len() * table.subspaces * code_bits as usize,
         bias,
         held_bias => held_bias.map(|(held, _)| crate::render::data(&held)),
+        bias_memory => bias_memory.map(|memory| crate::render::data(&memory)),
         memories => store.count(),
         groups => crate::render::data(&groups),
         adders => crate::render::data(&adders),

@@ -80,7 +80,7 @@ impl PrefetcherEstimate {
             around_writable_bits: together.writable_bits(),
             register_bits: whole.register_bits(),
             writable_bits: whole.writable_bits(),
-            around_figures: target.figures(&together),
+            around_figures: target.figures(&together, &[]),
         }
     }
 }

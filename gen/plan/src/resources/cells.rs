@@ -6,7 +6,7 @@ use tablewright_design::{
 };
 
 use super::{Function, Holds, Memory, Operator, Resources};
-use crate::pipeline::check_steps;
+use crate::pipeline::{Directive, part};
 use crate::schedule::Stage;
 
 impl Resources {
@@ -40,30 +40,38 @@ impl Resources {
         }
     }
 
-    /// `table.v.j2`: banks, adder trees, valid bits. The tables are addressed side by side.
-    pub(super) fn tables(&mut self, tables: &[IntTable], sum_width: u32, cuts: u32) {
+    /// `table.v.j2`: banks, adder trees, valid bits; of folded ones what keeps the codes and joins the parts. The tables are
+    /// addressed side by side.
+    pub(super) fn tables(&mut self, tables: &[IntTable], sum_width: u32, directive: Directive) {
+        let Directive { cuts, fold, .. } = directive;
         self.registers(u64::from(cuts.count_ones()));
         for table in tables {
-            let outputs = table.outputs as u64;
+            let outputs = part(table.outputs, fold) as u64;
+            let bank_width = outputs * u64::from(table.bits);
+            let parts = u64::from(fold);
             self.table_bits += table.storage_bits();
-            let guarded = check_steps(table);
-            self.bank(
-                table.loaded.map(|loaded| loaded.protection),
-                Holds::TableBank,
-                table.subspaces as u64,
-                (table.rows as u64, outputs * u64::from(table.bits)),
-                guarded > 0 && cuts >> 1 & 1 == 1,
-            );
-            if let (Some(loaded), Some(_)) = (table.loaded, &table.bias) {
-                self.held(loaded.protection, outputs * u64::from(sum_width));
+            let loaded = table.loaded.map(|loaded| loaded.protection);
+            let words = table.rows as u64 * parts;
+            self.bank(loaded, Holds::TableBank, table.subspaces as u64, (words, bank_width));
+            self.registers(u64::from(cuts >> 1 & 1) * table.subspaces as u64 * bank_width);
+            let bias_width = outputs * u64::from(sum_width);
+            if fold > 1 {
+                // `tw_fold.v`: the codes, and which part is next.
+                self.registers(table.subspaces as u64 * u64::from(table.rows.ilog2()) + clog2(parts));
+                self.collector(parts, outputs * u64::from(sum_width));
+                if table.bias.is_some() {
+                    self.bank(loaded, Holds::Bias, 1, (parts, bias_width));
+                    self.registers(u64::from(cuts >> 1 & 1) * bias_width);
+                }
+            } else if let (Some(protection), Some(_)) = (loaded, &table.bias) {
+                self.held(protection, bias_width);
             }
             let leaves = table.subspaces as u64 + u64::from(table.bias.is_some());
             let (mut level, mut depth) = (leaves, 0);
             while level > 1 {
                 level = level.div_ceil(2);
                 depth += 1;
-                let cut = u64::from(cuts >> (depth + guarded) & 1);
-                self.registers(cut * level * outputs * u64::from(sum_width));
+                self.registers(u64::from(cuts >> (depth + 1) & 1) * level * outputs * u64::from(sum_width));
             }
             self.operator(Function::Add, (leaves - 1) * outputs, sum_width, sum_width);
         }
@@ -95,21 +103,15 @@ impl Resources {
             self.registers(stage.delay + 2 * index_bits(waiting));
         }
         self.table_bits += table.storage_bits();
-        let guarded = check_steps(table);
-        self.bank(
-            table.loaded.map(|loaded| loaded.protection),
-            Holds::TableBank,
-            subspaces,
-            (1 << code, u64::from(table.bits) << code),
-            guarded > 0 && cuts >> 1 & 1 == 1,
-        );
+        let loaded = table.loaded.map(|loaded| loaded.protection);
+        self.bank(loaded, Holds::TableBank, subspaces, (1 << code, u64::from(table.bits) << code));
         self.registers(u64::from(cuts.count_ones()));
-        self.registers(u64::from(cuts >> (1 + guarded) & 1) * slots * subspaces * u64::from(table.bits));
+        self.registers(u64::from(cuts >> 1 & 1) * slots * subspaces * u64::from(table.bits));
         let (mut level, mut depth) = (subspaces, 1);
         while level > 1 {
             level = level.div_ceil(2);
             depth += 1;
-            self.registers(u64::from(cuts >> (depth + guarded) & 1) * level * slots * u64::from(sum_width));
+            self.registers(u64::from(cuts >> depth & 1) * level * slots * u64::from(sum_width));
         }
         self.operator(Function::Select, slots * subspaces, table.bits, code as u32);
         self.operator(Function::Add, (subspaces - 1) * slots, sum_width, sum_width);
@@ -166,7 +168,7 @@ impl Resources {
                         Metric::L1 => w,
                     };
                     // All groups read the same prototype at once.
-                    self.bank(loaded, Holds::Prototypes, 1, (1 << code, features * w), false);
+                    self.bank(loaded, Holds::Prototypes, 1, (1 << code, features * w));
                     // The vector, five flags, four counts, the code, two distances, and the terms.
                     let held = features * (w + term) + 5 + 5 * code + 2 * distance;
                     self.registers(groups * held);

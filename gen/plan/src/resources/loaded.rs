@@ -11,14 +11,13 @@ const LANE_BITS: u32 = 32;
 const LOAD_BUS: u64 = 84;
 
 impl Resources {
-    /// A bank: frozen, `tw_rom.v`, or loaded, `tw_bank.v`; with a register behind what puts wrong bits right.
+    /// A bank: frozen, `tw_rom.v`, or loaded, `tw_bank.v`.
     pub(super) fn bank(
         &mut self,
         loaded: Option<Protection>,
         holds: Holds,
         count: u64,
         (words, width): (u64, u64),
-        cut: bool,
     ) {
         let Some(protection) = loaded else {
             self.rom(holds, count, words, width);
@@ -27,7 +26,7 @@ impl Resources {
         let stored = stored_bits(protection, width);
         self.memory(Memory { holds, count: 2 * count, words, width: stored, writable: true });
         // The word of each half, whether it was asked for, two errors.
-        self.registers(count * (2 * stored + 3 + u64::from(cut) * width));
+        self.registers(count * (2 * stored + 3));
     }
 
     /// `tw_held.v`: two sets, what is known to be wrong, two errors.

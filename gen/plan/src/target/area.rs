@@ -1,8 +1,9 @@
 //! The model: counts times coefficients.
 
 use super::{BlockRam, Cells, Figure, Fpga, Multiplier};
+use crate::banks::Bank;
 use crate::estimate::Basis;
-use crate::resources::{Function, Memory, Operator, Resources};
+use crate::resources::{Function, Holds, Memory, Operator, Resources};
 
 impl BlockRam {
     /// Blocks that a memory of `words` × `width` bits takes when all are used in the same way, the best.
@@ -53,12 +54,19 @@ fn shifter_bits(resources: &Resources) -> f64 {
 }
 
 impl Cells {
-    pub(super) fn figures(&self, r: &Resources) -> Vec<Figure> {
-        let constants = (r.rom_bits() - r.table_bits + r.threshold_bits) as f64;
+    pub(super) fn figures(&self, r: &Resources, banks: &[Bank]) -> Vec<Figure> {
+        let others = r.memories.iter().filter(|m| !m.writable && m.holds != Holds::TableBank);
+        let constants = (others.map(Memory::bits).sum::<u64>() + r.threshold_bits) as f64;
+        // The price of a bank has its read register, where it has one that is not its own.
+        let table = |b: &Bank| {
+            let register = (b.width - b.chosen.absorbed_bits) as f64 * self.flip_flop;
+            b.count as f64 * (b.chosen.cost - register)
+        };
+        let absorbed: u64 = banks.iter().map(|b| b.count * b.chosen.absorbed_bits).sum();
         let parts = [
-            ("tables", r.table_bits as f64 * self.rom_bit),
+            ("tables", banks.iter().map(table).sum()),
             ("other constants", constants * self.rom_bit),
-            ("registers", r.register_bits() as f64 * self.flip_flop),
+            ("registers", (r.register_bits() - absorbed) as f64 * self.flip_flop),
             ("writable memories", r.writable_bits() as f64 * self.writable_bit),
             (
                 "adders and comparators",
@@ -76,9 +84,12 @@ impl Cells {
 }
 
 impl Fpga {
-    pub(super) fn figures(&self, r: &Resources) -> Vec<Figure> {
-        let (mut luts, mut blocks, mut absorbed) = (0.0, 0, 0);
-        for memory in &r.memories {
+    pub(super) fn figures(&self, r: &Resources, banks: &[Bank]) -> Vec<Figure> {
+        let of_banks = |of: fn(&Bank) -> u64| banks.iter().map(|b| b.count * of(b)).sum::<u64>();
+        let mut luts = of_banks(|b| b.chosen.luts) as f64;
+        let mut blocks = of_banks(|b| b.chosen.blocks);
+        let mut absorbed = of_banks(|b| b.chosen.absorbed_bits);
+        for memory in r.memories.iter().filter(|m| m.holds != Holds::TableBank) {
             let Memory { count, words, width, writable, .. } = *memory;
             if writable {
                 let [depth, bits] = self.lut_ram.shape;

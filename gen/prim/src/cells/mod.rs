@@ -21,6 +21,7 @@ pub fn cells() -> Vec<Reference> {
         store::rom(),
         arithmetic::requantise_signed(),
         arithmetic::requantise_unsigned(),
+        rows::fold(),
         rows::collector(),
         arithmetic::relu(),
         arithmetic::gelu(),

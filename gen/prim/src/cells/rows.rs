@@ -2,8 +2,8 @@
 
 use rust_hdl::prelude::*;
 
-use super::{stream, verilog};
-use crate::Reference;
+use super::{port, stream, verilog};
+use crate::{Reference, Role};
 
 /// Collector of three elements of 4 bits: a new one enters at the top, so the first ends in the lowest bits.
 #[derive(LogicBlock, Default)]
@@ -54,6 +54,66 @@ pub(super) fn collector() -> Reference {
         parameters: vec![("Lanes", "3".into()), ("Width", "4".into())],
         images: Vec::new(),
         ports: stream(4, 12),
+    }
+}
+
+/// Fold in four parts: a ring of flags, none of them set between two rows, in place of a counter.
+#[derive(LogicBlock, Default)]
+struct Fold {
+    clk: Signal<In, Clock>,
+    rst_n: Signal<In, Bit>,
+    in_valid: Signal<In, Bit>,
+    in_data: Signal<In, Bits<4>>,
+    out_valid: Signal<Out, Bit>,
+    out_data: Signal<Out, Bits<4>>,
+    out_part: Signal<Out, Bits<2>>,
+    at_part_1: DFF<Bit>,
+    at_part_2: DFF<Bit>,
+    at_part_3: DFF<Bit>,
+    row: DFF<Bits<4>>,
+}
+
+impl Logic for Fold {
+    #[hdl_gen]
+    fn update(&mut self) {
+        dff_setup!(self, clk, at_part_1, at_part_2, at_part_3, row);
+        if self.in_valid.val() {
+            self.row.d.next = self.in_data.val();
+        }
+        self.out_valid.next = self.in_valid.val();
+        self.out_data.next = self.in_data.val();
+        self.out_part.next = bits::<2>(0);
+        self.at_part_1.d.next = self.rst_n.val() && self.in_valid.val();
+        self.at_part_2.d.next = self.rst_n.val() && self.at_part_1.q.val();
+        self.at_part_3.d.next = self.rst_n.val() && self.at_part_2.q.val();
+        if self.at_part_1.q.val() {
+            self.out_part.next = bits::<2>(1);
+        }
+        if self.at_part_2.q.val() {
+            self.out_part.next = bits::<2>(2);
+        }
+        if self.at_part_3.q.val() {
+            self.out_part.next = bits::<2>(3);
+        }
+        if self.at_part_1.q.val() || self.at_part_2.q.val() || self.at_part_3.q.val() {
+            self.out_valid.next = true;
+            self.out_data.next = self.row.q.val();
+            self.at_part_1.d.next = false;
+        }
+    }
+}
+
+/// `tw_fold`: rows of 4 bits, in 4 parts.
+pub(super) fn fold() -> Reference {
+    let mut ports = stream(4, 4);
+    ports.push(port("out_part", 2, Role::WhenValid));
+    Reference {
+        name: "tw_fold",
+        cell: "tw_fold",
+        verilog: verilog("tw_fold", Fold::default()),
+        parameters: vec![("Parts", "4".into()), ("Width", "4".into())],
+        images: Vec::new(),
+        ports,
     }
 }
 

@@ -14,12 +14,13 @@ use tablewright_prim::{Reference, cells, table_sum};
 
 /// For each reference, what breaks the shipped text: a piece of its body and what takes its place. The piece must occur,
 /// so that a rewritten cell asks for a new line here instead of silently losing its check.
-const MUTATIONS: [(&str, &str, &str); 18] = [
+const MUTATIONS: [(&str, &str, &str); 19] = [
     ("tw_fifo", "if (in_valid && !taken)", "if (in_valid)"),
     ("tw_tree_encoder", "key >= threshold", "key > threshold"),
+    ("tw_fold", "later ? kept : in_data", "later ? in_data : kept"),
     ("tw_rom", "mem[address]", "mem[address ^ 1]"),
     ("tw_requantise, signed", "(Shift - 1)", "Shift"),
-    ("tw_requantise, plain binary, no shift", "InSigned != 0", "InSigned == 0"),
+    ("tw_requantise, plain binary, no shift", "(InSigned != 0) && x", "(InSigned == 0) && x"),
     ("tw_row_collector", "in_valid && (count == Last)", "in_valid"),
     ("tw_relu", "x[Width-1] ?", "x[Width-2] ?"),
     ("tw_gelu", "lifted - (", "lifted + ("),
