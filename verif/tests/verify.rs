@@ -174,7 +174,7 @@ fn a_proof_excuses_dead_mutants_alone() {
     let place = number(square, "-wirebit") - number(square, "-portbit");
     let width = (20..40).find(|w| w % 2 == 1 && place % w == 0).unwrap();
     let decision = lines().find(|l| word(l, "-cell").starts_with("$ge$tw_threshold")).unwrap();
-    let chosen = [with(square, "const0", width - 1), with(square, "const0", 4), with(decision, "inv", 0)];
+    let chosen = [with(square, "const0", width - 1), with(decision, "inv", 0)];
     let found = mutation::excuses(
         &build.dir,
         &build.design,
@@ -184,5 +184,5 @@ fn a_proof_excuses_dead_mutants_alone() {
     )
     .unwrap();
     assert!(found[0].is_some_and(|how| how.contains("codes")), "{found:?}");
-    assert_eq!(found[1..], [None, None], "{chosen:?}");
+    assert_eq!(found[1], None, "{chosen:?}");
 }
