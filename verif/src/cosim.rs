@@ -20,6 +20,8 @@ use crate::verilate::{Harness, compile};
 
 /// Windows sent to the harness at a time.
 const BATCH: usize = 64;
+/// Resets with windows inside, before the run that counts.
+const RESETS: u32 = 8;
 
 /// How to simulate.
 #[derive(Debug, Clone, Default)]
@@ -134,6 +136,7 @@ pub fn simulate(
     let mut child = Command::new(&program)
         .args([options.seed.to_string(), format!("{:.0}", options.stall * 1000.0)])
         .arg(&waves)
+        .arg(RESETS.to_string())
         .args(options.tables.iter().map(|file| format!("+tables={}", file.display())))
         .current_dir(build.rtl())
         .stdin(Stdio::piped())
@@ -211,17 +214,17 @@ pub(crate) fn recorded(design: &Design, windows: &[Vec<u8>]) -> Vec<u8> {
     bytes
 }
 
-/// Runs a compiled harness in `folder` on recorded bytes, streams stalling with this probability in thousandths: how many
-/// rows differed in data or time, or what it said instead of a report.
+/// Runs a compiled harness in `folder` on recorded bytes, streams stalling with this probability in thousandths, after so many
+/// resets with windows inside: how many rows differed in data or time, or what it said instead of a report.
 pub(crate) fn replay(
     program: &Path,
     folder: &Path,
     bytes: &[u8],
-    stall: u32,
+    (stall, resets): (u32, u32),
 ) -> Result<Result<u64, String>, Error> {
     let name = program.display().to_string();
     let mut child = Command::new(program)
-        .args(["1", &stall.to_string(), "-"])
+        .args(["1", &stall.to_string(), "-", &resets.to_string()])
         .current_dir(folder)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -1,39 +1,61 @@
-//! The gate-level netlist of a build, simulated by Icarus with the shipped testbench.
+//! The gate-level netlist of a build, simulated by Icarus with the shipped testbench, or, if it is large, by Verilator with the
+//! harness of `tablewright sim`.
 //!
 //! Yosys maps the core to gates; the banks of constant memory stay what they are, as a macro takes their place on a chip.
-//! With a cell library (Liberty) the gates are its cells, and what they do is what the library says.
+//! With a cell library (Liberty) the gates are its cells, and what they do is what the library says. Modules stay, and in
+//! them the wires of every node's rows, so that the harness compares the same values as in the Verilog.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use tablewright_design::Design;
 use tablewright_emit::{BuildDir, Names};
 
 use crate::Error;
+use crate::cosim::{recorded, replay};
 use crate::tool::{run, run_for, tail};
+use crate::verilate::around;
 
-/// Cells up to which a netlist is simulated. One of 74,000 takes seconds; one of 148,000 came to no end in nine minutes.
+/// Cells up to which Icarus simulates a netlist. One of 74,000 takes seconds; one of 148,000 came to no end in nine minutes.
 pub const MOST_CELLS: u64 = 100_000;
+
+/// Probability of a stall in the second of Verilator's runs, in thousandths.
+const STALL: u32 = 300;
+
+/// Resets with windows inside in each of Verilator's runs.
+const RESETS: u32 = 8;
+
+/// A netlist to make and how to simulate it.
+#[derive(Debug, Clone, Copy)]
+pub struct Gates<'a> {
+    /// Cell library; generic gates without one.
+    pub liberty: Option<&'a Path>,
+    /// For files in between.
+    pub folder: &'a Path,
+    /// Processor time of synthesis, of the simulator's compilation and of the simulation each.
+    pub limit: Duration,
+    /// Above so many cells Verilator simulates in Icarus's place.
+    pub most_cells: u64,
+    /// What Verilator compares.
+    pub windows: &'a [Vec<u8>],
+}
 
 /// What was mapped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mapped {
     /// Cells of the netlist, banks excepted.
     pub cells: u64,
-    /// What the testbench said when it passed, or what went wrong; nothing for more than [`MOST_CELLS`], or when the limit
-    /// came first.
+    /// Verilator and not Icarus simulated it.
+    pub verilator: bool,
+    /// What was found when it passed, or what went wrong; nothing when the limit came first.
     pub verdict: Option<Result<String, String>>,
 }
 
-/// Maps the core and runs the testbench on the netlist; `None` when synthesis takes more processor time than `limit`, which holds
-/// for the simulation as well.
-pub fn simulate(
-    build: &BuildDir,
-    names: &Names,
-    liberty: Option<&Path>,
-    folder: &Path,
-    limit: Duration,
-) -> Result<Option<Mapped>, Error> {
+/// Maps the core and simulates the netlist; `None` when synthesis came to no end within the limit.
+pub fn simulate(build: &BuildDir, design: &Design, gates: &Gates<'_>) -> Result<Option<Mapped>, Error> {
+    let Gates { liberty, folder, limit, .. } = *gates;
+    let names = &Names::new(&design.name);
     let absolute = |path: &Path| {
         std::path::absolute(path).map_err(|source| Error::Io { path: path.display().to_string(), source })
     };
@@ -80,9 +102,37 @@ pub fn simulate(
         Some(_) => {}
     }
     let cells = cells_in(&std::fs::read_to_string(&statistics).unwrap_or_default());
-    let verdict =
-        if cells > MOST_CELLS { None } else { play(build, names, &[netlist, roms], folder, limit)? };
-    Ok(Some(Mapped { cells, verdict }))
+    let verilator = cells > gates.most_cells;
+    let sources = [netlist, roms];
+    let verdict = if verilator {
+        compare(build, design, &sources, gates)?
+    } else {
+        play(build, names, &sources, folder, limit)?
+    };
+    Ok(Some(Mapped { cells, verilator, verdict }))
+}
+
+/// Every row of every node of a netlist against the golden model, under Verilator, without stalls and with.
+fn compare(
+    build: &BuildDir,
+    design: &Design,
+    netlist: &[PathBuf],
+    gates: &Gates<'_>,
+) -> Result<Option<Result<String, String>>, Error> {
+    let place = gates.folder.join("values");
+    // A compiler that optimises a hundred thousand statements takes longer than the simulation saves.
+    let Some(program) = around(build, &Names::new(&design.name), &place, netlist, "-O0", gates.limit)? else {
+        return Ok(None);
+    };
+    let bytes = recorded(design, gates.windows);
+    for stall in [0, STALL] {
+        match replay(&program, &build.rtl(), &bytes, (stall, RESETS))? {
+            Ok(0) => {}
+            Ok(rows) => return Ok(Some(Err(format!("{rows} rows differ, or it stands still")))),
+            Err(said) => return Ok(Some(Err(said))),
+        }
+    }
+    Ok(Some(Ok(format!("{} windows, without stalls and with", gates.windows.len()))))
 }
 
 /// The shipped testbench around a netlist.

@@ -4,8 +4,10 @@
 //! mutants of a run are in one netlist, chosen by a number that is read when the simulation starts, so one compilation
 //! serves them all. A mutant that no simulation notices is excused by a proof that it is equivalent, or it is reported.
 
+mod circuit;
 mod equivalence;
 mod netlist;
+mod unroll;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -21,6 +23,7 @@ use crate::cosim::{recorded, replay};
 use crate::tool::run_for;
 use crate::{Error, vectors};
 
+use equivalence::Equivalence;
 pub use netlist::Mutant;
 
 /// How much to plant.
@@ -90,7 +93,7 @@ pub(crate) fn mutate(
     let bench = Bench {
         harness: netlist::compile_harness(build, &names, folder)?,
         testbench: netlist::compile_testbench(build, &names, folder)?,
-        bytes: recorded(design, &vectors::windows(design, options.windows, traced, options.seed)),
+        bytes: recorded(design, &vectors::covering(design, options.windows, traced, options.seed)),
         folder: folder.to_path_buf(),
     };
     // Number 0 is the core as it is: were it found wrong, nothing else would mean anything.
@@ -114,6 +117,7 @@ pub(crate) fn mutate(
         unseen_by_testbench: BTreeMap::new(),
         survivors: Vec::new(),
     };
+    let mut survivors = Vec::new();
     for (mutant, noticed) in planted.into_iter().zip(noticed) {
         found.killed += u64::from(noticed.values || noticed.testbench);
         found.killed_by_values += u64::from(noticed.values);
@@ -122,13 +126,33 @@ pub(crate) fn mutate(
             *found.unseen_by_testbench.entry(mutant.kind()).or_default() += 1;
         }
         if !noticed.values && !noticed.testbench {
-            let excused = equivalence::proof(build, &names, &mutant, folder, options.limit)?;
-            found.excused += u64::from(excused.is_some());
-            found.unexcused += u64::from(excused.is_none());
-            found.survivors.push(Survivor { mutant, excused });
+            survivors.push(mutant);
         }
     }
+    let excuses = excuses(build, design, &survivors, folder, options.limit)?;
+    for (mutant, excused) in survivors.into_iter().zip(excuses) {
+        found.excused += u64::from(excused.is_some());
+        found.unexcused += u64::from(excused.is_none());
+        found.survivors.push(Survivor { mutant, excused });
+    }
     Ok(found)
+}
+
+/// Of each mutant the proof that it changes nothing, or none; each within `limit` of processor time. `folder` is for what is made
+/// on the way.
+pub fn excuses(
+    build: &BuildDir,
+    design: &Design,
+    mutants: &[Mutant],
+    folder: &Path,
+    limit: Duration,
+) -> Result<Vec<Option<&'static str>>, Error> {
+    if mutants.is_empty() {
+        return Ok(Vec::new());
+    }
+    let graph = netlist::graph(build, design, mutants, folder)?;
+    let equivalence = Equivalence::new(design, &graph, folder, limit)?;
+    (1..=mutants.len()).map(|number| equivalence.proof(number)).collect()
 }
 
 /// Both simulations, compiled.
@@ -141,6 +165,10 @@ struct Bench {
 
 /// Probability of a stall in the second run of the harness, in thousandths.
 const STALL: u32 = 400;
+
+/// Resets in each run of the harness: a register that a reset forgets shows only where the reset meets a row in it, which of
+/// some stages comes once in an interval.
+const RESETS: u32 = 100;
 
 /// A testbench that takes longer has been stopped by its mutant.
 const TESTBENCH_LIMIT: Duration = Duration::from_mins(2);
@@ -184,7 +212,8 @@ impl Bench {
         std::fs::write(place.join(netlist::CHOICE), format!("{number:x}\n")).map_err(io)?;
         // One that ends without a report was stopped by its mutant.
         let differs = |stall| -> Result<bool, Error> {
-            Ok(replay(&self.harness, &place, &self.bytes, stall)?.map_or(true, |differing| differing > 0))
+            Ok(replay(&self.harness, &place, &self.bytes, (stall, RESETS))?
+                .map_or(true, |differing| differing > 0))
         };
         // Stalls fill the queue, which back to back never happens.
         let values = differs(0)? || differs(STALL)?;

@@ -1,9 +1,9 @@
 //! Windows or accesses to simulate: corners first, then what a trace gave, then random ones.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt::Write;
 
-use tablewright_design::{Design, NodeId};
+use tablewright_design::{Design, NodeId, Op};
 use tablewright_emit::{CoreVectors, PrefetcherVectors, hex, stream_widths};
 use tablewright_golden::{Demand, Golden, Prefetcher};
 
@@ -56,6 +56,57 @@ pub fn windows(design: &Design, count: usize, traced: &[Vec<u8>], seed: u64) -> 
         all.extend(next.chunks_exact(each).take(count - all.len()).map(<[u8]>::to_vec));
     }
     all
+}
+
+/// Windows chosen from for each one of [`covering`].
+const POOL: usize = 16;
+
+/// `count` windows out of many of [`windows`], those that show most of the design: first every code that any of the many gives
+/// at any encoder, then the least and the largest value of every lane, then the rarest values of lanes. A streaming design
+/// keeps what it needs of earlier accesses, so of one the accesses are as they come.
+pub fn covering(design: &Design, count: usize, traced: &[Vec<u8>], seed: u64) -> Vec<Vec<u8>> {
+    if design.streaming {
+        return windows(design, count, traced, seed);
+    }
+    let pool = windows(design, count * POOL, traced, seed);
+    let mut golden = Golden::new(design);
+    // Of each value of each lane: how many windows show it, and the first that does.
+    let mut shown: HashMap<(usize, usize, i64), (usize, usize)> = HashMap::new();
+    let mut values = Vec::new();
+    for (number, window) in pool.iter().enumerate() {
+        golden.run(window);
+        for (id, node) in design.iter() {
+            values.clear();
+            golden.extend_with(id, &mut values);
+            for (place, &value) in values.iter().enumerate() {
+                let seen = shown.entry((id.0, place % node.value.lanes, value)).or_insert((0, number));
+                seen.0 += 1;
+            }
+        }
+    }
+    let mut extremes: HashMap<(usize, usize), (i64, i64)> = HashMap::new();
+    for &(node, lane, value) in shown.keys() {
+        let (least, largest) = extremes.entry((node, lane)).or_insert((value, value));
+        (*least, *largest) = ((*least).min(value), (*largest).max(value));
+    }
+    let class = |&(node, lane, value): &(usize, usize, i64)| {
+        let (least, largest) = extremes[&(node, lane)];
+        match design.nodes[node].op {
+            Op::Encode { .. } => 0,
+            _ if value == least || value == largest => 1,
+            _ => 2,
+        }
+    };
+    let mut wanted: Vec<_> = shown.iter().map(|(what, seen)| (class(what), seen.0, *what, seen.1)).collect();
+    wanted.sort_unstable();
+    let mut chosen = BTreeSet::new();
+    for (_, _, _, number) in wanted {
+        if chosen.len() == count {
+            break;
+        }
+        chosen.insert(number);
+    }
+    chosen.into_iter().map(|number| pool[number].clone()).collect()
 }
 
 /// A window of a program that walks: a random block, then steps of a stride with some noise.

@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
-use tablewright_emit::{BuildDir, hex};
+use tablewright_emit::{BuildDir, Names, hex};
 
 use crate::Error;
-use crate::tool::{run, verilog_in};
+use crate::tool::{run, run_for, tail, verilog_in};
 
 /// What to compile: a module of `tb/` and the C++ that drives it.
 pub(crate) struct Harness<'a> {
@@ -65,6 +66,39 @@ pub(crate) fn compile(build: &BuildDir, harness: &Harness<'_>, waves: bool) -> R
     std::fs::write(&stamp, sources)
         .map_err(|source| Error::Io { path: stamp.display().to_string(), source })?;
     Ok(program)
+}
+
+/// The harness of values around other sources of the core, a program in `place`; none when compiling it takes longer than
+/// `limit`. `optimise` is for the C++ compiler.
+pub(crate) fn around(
+    build: &BuildDir,
+    names: &Names,
+    place: &Path,
+    sources: &[PathBuf],
+    optimise: &str,
+    limit: Duration,
+) -> Result<Option<PathBuf>, Error> {
+    let probe = names.probe();
+    let mut verilator = Command::new("verilator");
+    verilator
+        .args(["--cc", "--exe", "--build", "-j", "2", "-Wno-fatal", "-Wno-lint", "-Wno-style"])
+        .args(["--top-module", &probe, "-O3", "--x-assign", "fast", "--x-initial", "fast"])
+        .args(["--output-split", "20000", "-CFLAGS", &format!("{optimise} -std=c++17")])
+        .args(["-MAKEFLAGS", "OPT_FAST= OPT_SLOW= OPT_GLOBAL="])
+        .arg("--Mdir")
+        .arg(place);
+    for file in [build.tb().join(format!("{probe}.v")), build.tb().join("harness.cpp")] {
+        verilator.arg(
+            std::path::absolute(&file)
+                .map_err(|source| Error::Io { path: file.display().to_string(), source })?,
+        );
+    }
+    verilator.args(sources);
+    match run_for("verilator", &verilator, &place.with_extension("log"), limit)? {
+        None => Ok(None),
+        Some(finished) if finished.success => Ok(Some(place.join(format!("V{probe}")))),
+        Some(finished) => Err(Error::Tool { program: "verilator".to_owned(), output: tail(&finished.text) }),
+    }
 }
 
 /// Of all Verilog in `rtl/` and of the harness.

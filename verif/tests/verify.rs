@@ -9,7 +9,9 @@ use std::path::Path;
 use support::Build;
 use tablewright_model::testing::dart;
 use tablewright_model::{EncoderKind, KernelSpec, NetworkConfig, load_model};
-use tablewright_verif::{Certificate, Group, Level, Outcome, Verify, verify};
+use tablewright_verif::gates::{self, Gates};
+use tablewright_verif::mutation::{self, Mutant};
+use tablewright_verif::{Certificate, Group, Level, Outcome, Verify, vectors, verify};
 
 fn tiny() -> NetworkConfig {
     NetworkConfig { history: 3, segments: 4, dim: 6, head_dim: 3, hidden: 5, outputs: 10, ..dart() }
@@ -115,18 +117,72 @@ fn prove_alone(build: &Build, only: &str) -> Vec<tablewright_verif::Check> {
     .unwrap()
 }
 
-/// The netlist plays the shipped vectors, and a bitmap that is not the golden model's is found in it.
+/// The netlist plays the shipped vectors under Icarus and is compared by value under Verilator; a value that is not the golden
+/// model's is found in it by either.
 #[test]
 fn the_netlist_is_compared() {
-    let build = build(4);
+    let library = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tiny.lib");
+    for (most_cells, liberty) in [(u64::MAX, None), (0, None), (u64::MAX, Some(library.as_path()))] {
+        let build = build(4);
+        let windows = vectors::covering(&build.design, 20, &[], 1);
+        let simulated = || {
+            let folder = tempfile::tempdir().unwrap();
+            let limit = std::time::Duration::from_mins(20);
+            let gates = Gates { liberty, folder: folder.path(), limit, most_cells, windows: &windows };
+            gates::simulate(&build.dir, &build.design, &gates).unwrap().unwrap()
+        };
+        let mapped = simulated();
+        assert!(mapped.cells > 1000 && mapped.verdict.as_ref().is_some_and(Result::is_ok), "{mapped:?}");
+        assert_eq!(mapped.verilator, most_cells == 0);
+        change(&build, "tw_gelu.v", "lifted - (near_q", "lifted + (near_q");
+        assert!(simulated().verdict.unwrap().is_err());
+    }
+}
+
+/// Dead logic is proved dead where its stage stands, and what a row can show is not.
+#[test]
+fn a_proof_excuses_dead_mutants_alone() {
+    let build = build(3);
     let names = tablewright_emit::Names::new(&build.design.name);
-    let simulated = || {
-        let folder = tempfile::tempdir().unwrap();
-        let limit = std::time::Duration::from_mins(10);
-        tablewright_verif::gates::simulate(&build.dir, &names, None, folder.path(), limit).unwrap().unwrap()
+    let folder = tempfile::tempdir().unwrap();
+    let list = folder.path().join("list");
+    let script = format!(
+        "read_verilog tw_*.v; hierarchy -check -top {}; proc; flatten t:*tw_cut* t:*tw_valid*; hierarchy -check -top {0}; \
+         opt_clean; mutate -list 3000 -seed 1 -o {}",
+        names.core(),
+        list.display()
+    );
+    let mut yosys = std::process::Command::new("yosys");
+    assert!(yosys.args(["-q", "-p", &script]).current_dir(build.dir.rtl()).status().unwrap().success());
+    let text = std::fs::read_to_string(&list).unwrap();
+    let word = |line: &str, flag: &str| -> String {
+        line.split_whitespace().skip_while(|w| *w != flag).nth(1).unwrap_or_default().to_owned()
     };
-    let mapped = simulated();
-    assert!(mapped.cells > 1000 && mapped.verdict.as_ref().is_some_and(Result::is_ok), "{mapped:?}");
-    change(&build, "tw_gelu.v", "lifted - (near_q", "lifted + (near_q");
-    assert!(simulated().verdict.unwrap().is_err());
+    let number = |line: &str, flag: &str| word(line, flag).parse::<usize>().unwrap();
+    let with = |line: &str, mode: &str, bit: usize| {
+        let (module, cell, port) = (word(line, "-module"), word(line, "-cell"), word(line, "-port"));
+        let command =
+            format!("mutate -mode {mode} -module {module} -cell {cell} -port {port} -portbit {bit}");
+        Mutant::of(&command).unwrap()
+    };
+    let lines = || text.lines().filter(|l| word(l, "-port") == "Y");
+    // A square's highest bit is 1 for the lowest number of all alone, which no sum of table entries is. Its width is what
+    // divides the place of its lane among all.
+    let square = lines()
+        .find(|l| word(l, "-wire") == "u_squares.in_data" && number(l, "-wirebit") > number(l, "-portbit"))
+        .unwrap();
+    let place = number(square, "-wirebit") - number(square, "-portbit");
+    let width = (20..40).find(|w| w % 2 == 1 && place % w == 0).unwrap();
+    let decision = lines().find(|l| word(l, "-cell").starts_with("$ge$tw_threshold")).unwrap();
+    let chosen = [with(square, "const0", width - 1), with(decision, "inv", 0)];
+    let found = mutation::excuses(
+        &build.dir,
+        &build.design,
+        &chosen,
+        folder.path(),
+        std::time::Duration::from_mins(2),
+    )
+    .unwrap();
+    assert!(found[0].is_some_and(|how| how.contains("codes")), "{found:?}");
+    assert_eq!(found[1], None, "{chosen:?}");
 }

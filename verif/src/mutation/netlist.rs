@@ -11,12 +11,14 @@ use tablewright_emit::{BuildDir, Names, boundaries, stream_widths};
 
 use crate::Error;
 use crate::tool::{run, run_for, tail};
+use crate::verilate::around;
 
 use super::Options;
+use super::equivalence::signals;
 
 /// The file that says which mutant is at work, in hexadecimal.
 pub(super) const CHOICE: &str = "mutant.hex";
-/// Of compiling the testbench around all mutants.
+/// Of compiling a testbench around all mutants.
 const COMPILE_LIMIT: Duration = Duration::from_hours(1);
 /// The core with the mutants in it.
 const MUTATED: &str = "tw_mutated_core";
@@ -39,7 +41,8 @@ pub struct Mutant {
 }
 
 impl Mutant {
-    fn of(command: &str) -> Option<Self> {
+    /// Of a command of Yosys; none when it is no `mutate` of one bit.
+    pub fn of(command: &str) -> Option<Self> {
         let words: Vec<&str> = command.split_whitespace().collect();
         let after = |flag: &str| {
             let at = words.iter().position(|w| *w == flag)?;
@@ -98,11 +101,7 @@ pub(super) fn plant(
         .collect();
 
     let width = bits_for(mutants.len());
-    let mut apply = read(&core).replace("; ", "\n");
-    for (index, mutant) in mutants.iter().enumerate() {
-        let command = mutant.command.trim_start_matches("mutate ");
-        let _ = write!(apply, "\nmutate -ctrl mutant {width} {} {command}", index + 1);
-    }
+    let mut apply = planted(&core, width, &mutants);
     let netlist = folder.join("mutated.v");
     let _ = write!(apply, "\nrename {core} {MUTATED}\nwrite_verilog -noattr {}\n", netlist.display());
     let script = folder.join("plant.ys");
@@ -111,6 +110,47 @@ pub(super) fn plant(
     let around = folder.join("core.v");
     std::fs::write(&around, around_text(design, &core, width)).map_err(io(&around))?;
     Ok(mutants)
+}
+
+/// The script that reads a core and plants mutants, chosen by an input of `width` bits: number 0 is none of them.
+fn planted(core: &str, width: u32, mutants: &[Mutant]) -> String {
+    let mut script = read(core).replace("; ", "\n");
+    for (index, mutant) in mutants.iter().enumerate() {
+        let command = mutant.command.trim_start_matches("mutate ");
+        let _ = write!(script, "\nmutate -ctrl mutant {width} {} {command}", index + 1);
+    }
+    script
+}
+
+/// The core as an and-inverter graph with these mutants in it, constant memories as logic; the rows of every node are
+/// outputs.
+pub(super) fn graph(
+    build: &BuildDir,
+    design: &Design,
+    mutants: &[Mutant],
+    folder: &Path,
+) -> Result<Vec<u8>, Error> {
+    let core = Names::new(&design.name).core();
+    let file = folder.join("core.aig");
+    let mut shown = String::new();
+    for node in 0..design.nodes.len() {
+        for signal in signals(design, node) {
+            let _ = write!(shown, " w:{signal}");
+        }
+    }
+    let mut script = planted(&core, bits_for(mutants.len()), mutants);
+    // A module is made into gates once, however often it stands in the core.
+    let _ = write!(
+        script,
+        "\nopt_clean\nmemory -nordff -nomap\nmemory_map\nsetundef -undriven -zero\nsetundef -zero\nalumacc\ntechmap\n\
+         opt_clean\ndffunmap\nsimplemap\naigmap\nflatten\nsetundef -undriven -zero\nexpose{shown}\nopt_clean\nwrite_aiger \
+         -symbols {}\n",
+        file.display()
+    );
+    let path = folder.join("graph.ys");
+    std::fs::write(&path, script).map_err(|source| Error::Io { path: path.display().to_string(), source })?;
+    run("yosys", Command::new("yosys").arg("-q").arg(&path).current_dir(build.rtl()))?;
+    std::fs::read(&file).map_err(|source| Error::Io { path: file.display().to_string(), source })
 }
 
 fn bits_for(mutants: usize) -> u32 {
@@ -155,28 +195,22 @@ endmodule
 
 /// The harness of `tablewright sim` around the mutants.
 pub(super) fn compile_harness(build: &BuildDir, names: &Names, folder: &Path) -> Result<PathBuf, Error> {
-    let place = folder.join("values");
-    let mut verilator = Command::new("verilator");
-    verilator
-        .args(["--cc", "--exe", "--build", "-j", "2", "-Wno-fatal", "-Wno-lint", "-Wno-style"])
-        .args(["--top-module", &names.probe(), "-O3", "--x-assign", "fast", "--x-initial", "fast"])
-        .args(["--output-split", "20000", "-CFLAGS", "-O1 -std=c++17", "--Mdir"])
-        .arg(&place);
-    for file in [build.tb().join(format!("{}.v", names.probe())), build.tb().join("harness.cpp")] {
-        verilator.arg(absolute(&file)?);
-    }
-    run("verilator", verilator.args([folder.join("core.v"), folder.join("mutated.v")]))?;
-    Ok(place.join(format!("V{}", names.probe())))
+    let sources = [folder.join("core.v"), folder.join("mutated.v")];
+    around(build, names, &folder.join("values"), &sources, "-O1", COMPILE_LIMIT)?.ok_or_else(too_long)
 }
 
 /// The shipped testbench around the mutants.
 pub(super) fn compile_testbench(build: &BuildDir, names: &Names, folder: &Path) -> Result<PathBuf, Error> {
     let sources = [folder.join("core.v"), folder.join("mutated.v")];
     let program = testbench(build, names, &folder.join("testbench"), &sources, COMPILE_LIMIT)?;
-    program.ok_or_else(|| Error::Tool {
+    program.ok_or_else(too_long)
+}
+
+fn too_long() -> Error {
+    Error::Tool {
         program: "verilator".to_owned(),
-        output: format!("no end after {} s; the machine may be overloaded", COMPILE_LIMIT.as_secs()),
-    })
+        output: format!("no end within {} s of processor time", COMPILE_LIMIT.as_secs()),
+    }
 }
 
 /// The shipped testbench around other sources of the core, under Verilator; the program, or none when compiling it takes

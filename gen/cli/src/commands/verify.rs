@@ -26,7 +26,7 @@ const SHOWN: usize = 8;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Levels:\n  \
     quick    golden model = Verilator = Icarus, proofs of 30 s each; no netlist, no mutants\n  \
-    full     a gate-level netlist as well, proofs of 2 minutes, 50 mutants\n  \
+    full     a gate-level netlist as well, simulated; proofs of 2 minutes; 50 mutants, each noticed or proved dead logic\n  \
     signoff  ten times the vectors, 500 mutants, proofs of half an hour; an undecided one fails\n\n\
     Examples:\n  \
     tablewright verify shor.build\n  \
