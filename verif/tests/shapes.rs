@@ -1,10 +1,11 @@
-//! Random shapes: each lints, simulates and matches. `TABLEWRIGHT_SHAPES=N` makes it a campaign (`make shapes`).
+//! Random shapes: each lints, simulates and matches. `TABLEWRIGHT_SHAPES=N`, or `FROM..TO` for a part of them, makes it a
+//! campaign (`make shapes`).
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 mod support;
 
 use support::Build;
-use tablewright_design::{Design, Node, lower, passes};
+use tablewright_design::{Design, Node, Protection, lower, lower_loaded, passes};
 use tablewright_model::testing::{dart, random_model};
 use tablewright_model::{
     Activation, AttentionActivation, EncoderKind, KernelSpec, NetworkConfig, Pool, Positions,
@@ -12,8 +13,8 @@ use tablewright_model::{
 use tablewright_plan::{Directive, Directives, Elements, Plan, Shape, pipeline};
 use tablewright_verif::vectors::Random;
 
-/// A shape within the documented limits, small enough to compile in seconds.
-fn shape(random: &mut Random) -> (NetworkConfig, KernelSpec) {
+/// A small shape, that compiles in seconds.
+fn small(random: &mut Random) -> (NetworkConfig, KernelSpec) {
     let mut pick = |low: u32, high: u32| (low + random.word() % (high - low + 1)) as usize;
     let mut network = NetworkConfig {
         history: pick(1, 12),
@@ -43,10 +44,40 @@ fn shape(random: &mut Random) -> (NetworkConfig, KernelSpec) {
     (network, spec)
 }
 
+/// The same with one dimension as large as it may be.
+fn enlarged(
+    (mut network, mut spec): (NetworkConfig, KernelSpec),
+    random: &mut Random,
+) -> (NetworkConfig, KernelSpec) {
+    let mut pick = |low: u32, high: u32| (low + random.word() % (high - low + 1)) as usize;
+    match pick(0, 6) {
+        0 => {
+            // A pair table has K² words.
+            spec.prototypes = 1 << pick(6, 10);
+            spec.subspaces = spec.subspaces.min(2);
+            network.heads = 1;
+        }
+        1 => spec.subspaces = pick(5, 16),
+        2 => network.history = pick(13, 64),
+        3 => network.dim = pick(21, 128),
+        4 if network.positions == Positions::Absolute => network.layers = pick(3, 4),
+        4 | 5 => network.heads = pick(4, 8),
+        _ => network.outputs = 2 * pick(25, 128),
+    }
+    (network, spec)
+}
+
 /// Registers anywhere, as the steps allow, each pair table either way, each table folded in any way it can be.
 fn directives(design: &Design, random: &mut Random) -> Directives {
     let of = |node: &Node| {
-        let elements = [Elements::Serial, Elements::Parallel][random.word() as usize % 2];
+        let either = [Elements::Serial, Elements::Parallel][random.word() as usize % 2];
+        // Words of a parallel pair table are K entries wide.
+        let wide = node
+            .op
+            .tables()
+            .iter()
+            .any(|t| u64::from(t.bits) << (t.rows.ilog2() / 2) > pipeline::WIDEST_BANK);
+        let elements = if wide { Elements::Serial } else { either };
         let folds = pipeline::folds(node);
         let fold = folds[random.word() as usize % folds.len()];
         let steps = pipeline::steps(node, elements);
@@ -58,21 +89,41 @@ fn directives(design: &Design, random: &mut Random) -> Directives {
     Directives(design.nodes.iter().map(of).collect())
 }
 
+/// The campaign that was asked for, or a short one.
+fn seeds() -> std::ops::Range<u64> {
+    let asked = std::env::var("TABLEWRIGHT_SHAPES").unwrap_or_else(|_| "4".to_owned());
+    let (from, to) = asked.split_once("..").unwrap_or(("0", &asked));
+    from.parse().unwrap()..to.parse().unwrap()
+}
+
 #[test]
 fn random_shapes_match() {
-    let count: u64 = std::env::var("TABLEWRIGHT_SHAPES").ok().and_then(|n| n.parse().ok()).unwrap_or(4);
-    for seed in 0..count {
-        let (network, spec) = shape(&mut Random::new(seed));
-        println!("shape {seed}: {network:?} {spec:?}");
+    for seed in seeds() {
+        let mut random = Random::new(seed);
+        let (mut network, mut spec) = small(&mut random);
+        let large = seed % 5 == 4;
+        if large {
+            (network, spec) = enlarged((network, spec), &mut random);
+        }
+        let windows = if large { 20 } else { 60 };
+        let model = random_model(&network, spec, seed);
+        // Every fourth one is loaded.
+        let protections = [Protection::Secded, Protection::Parity, Protection::None];
+        let loaded = (seed % 4 == 3).then(|| protections[seed as usize / 4 % 3]);
+        println!("shape {seed}: {network:?} {spec:?} loaded {loaded:?}");
+        let whole = match loaded {
+            Some(protection) => lower_loaded(&model, protection),
+            None => lower(&model),
+        };
+        let design = passes::for_hardware(&whole);
         // Every second one laid out as it is where nobody says otherwise, the others at random.
         if seed % 2 == 0 {
-            Build::random(&network, spec, seed).prove(60);
+            Build::of_design(design).prove(windows);
             continue;
         }
-        let design = passes::for_hardware(&lower(&random_model(&network, spec, seed)));
         let directives = directives(&design, &mut Random::new(seed + (1 << 32)));
         println!("  {directives:?}");
         let plan = Plan::new(&design, &directives);
-        Build::planned(design, plan).prove(60);
+        Build::planned(design, plan).prove(windows);
     }
 }

@@ -43,20 +43,29 @@ impl Built {
         Ok(Self { dir, manifest, model, design, plan })
     }
 
-    /// What the hardware computes once the tables of another model of its shape are loaded. `path` is where that model was read.
+    /// What the hardware computes once the tables of another model of its shape are loaded, and how many values were cut for it.
+    /// `path` is where that model was read.
     pub(crate) fn fit(&self, model: &TableModel, path: &Path) -> Result<Fitted, Failure> {
-        let root = || self.dir.root().to_path_buf();
-        let Some(protection) = self.design.loaded else {
-            return Err(Failure::NotLoadable { path: root() });
-        };
-        let mut fitted = lower_like(model, &lowered(&self.model, Some(protection)))
-            .map_err(|reason| Failure::OtherShape { path: path.into(), build: root(), reason })?;
+        let mut fitted = self.fit_whole(model, path)?;
         fitted.design =
             passes::chosen(&fitted.design, |pass| self.manifest.passes.iter().any(|run| run == pass));
         // The modules keep their names, and the issue unit its settings.
         fitted.design.name.clone_from(&self.design.name);
         fitted.design.input.clone_from(&self.design.input);
         Ok(fitted)
+    }
+
+    /// The same with all rows of all layers, and with the model's own settings.
+    pub(crate) fn fit_whole(&self, model: &TableModel, path: &Path) -> Result<Fitted, Failure> {
+        let root = || self.dir.root().to_path_buf();
+        let Some(protection) = self.design.loaded else {
+            return Err(Failure::NotLoadable { path: root() });
+        };
+        lower_like(model, &lowered(&self.model, Some(protection))).map_err(|reason| Failure::OtherShape {
+            path: path.into(),
+            build: root(),
+            reason,
+        })
     }
 
     /// Files that are not as `build` wrote them: somebody may want that, but should know.

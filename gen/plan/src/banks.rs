@@ -8,6 +8,7 @@
 use std::fmt;
 
 use serde::Serialize;
+use tablewright_design::Design;
 
 use crate::resources::{Holds, Memory};
 use crate::target::{Cells, Fpga, Target};
@@ -99,6 +100,14 @@ pub struct Rules {
     pub memory_only: bool,
     /// Nanoseconds of a cycle, in which a macro must show its word.
     pub period_ns: Option<f64>,
+}
+
+impl Rules {
+    /// The same for a design: what is loaded changes.
+    #[must_use]
+    pub fn of(self, design: &Design) -> Self {
+        Self { memory_only: self.memory_only || design.loaded.is_some(), ..self }
+    }
 }
 
 /// A style with its price.
@@ -229,7 +238,13 @@ pub fn plan(
     let banks = memories.iter().filter(|memory| memory.holds == Holds::TableBank);
     let one = |memory: &Memory| {
         let Memory { count, words, width, .. } = *memory;
-        match priced(target, words, width, style) {
+        // What is loaded is no logic.
+        let loaded = Rules { memory_only: true, ..Rules::default() };
+        let offer = match style {
+            Style::Auto if memory.writable => choose(target, words, width, loaded),
+            _ => priced(target, words, width, style),
+        };
+        match offer.filter(|offer| !memory.writable || allowed(offer, loaded)) {
             Some(chosen) => {
                 let reason = reason(target, words, width, fold, &chosen);
                 Ok(Some(Bank { kernel: kernel.to_owned(), count, words, width, fold, chosen, reason }))

@@ -39,6 +39,7 @@ pub fn banks(design: &Design, plan: &Plan, target: &Target) -> Result<Vec<Bank>,
 /// leaves all as it is.
 #[must_use]
 pub fn styled(design: &Design, directives: &Directives, target: &Target, rules: Rules) -> Directives {
+    let rules = rules.of(design);
     let plan = Plan::new(design, directives);
     let mut directives = directives.clone();
     for (id, node) in design.iter().filter(|(_, node)| !node.op.tables().is_empty()) {
@@ -86,6 +87,7 @@ pub fn folded(
 
 /// Of the whole design; `None` where the limits do not hold, or nothing has a price.
 fn price(design: &Design, shapes: &[Shape], limits: Limits, target: &Target, rules: Rules) -> Option<f64> {
+    let rules = rules.of(design);
     let directives = Directives::within(design, shapes, limits.levels);
     let plan = Plan::new(design, &styled(design, &directives, target, rules));
     if plan.interval > limits.interval || plan.latency > limits.latency {

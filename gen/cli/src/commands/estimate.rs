@@ -57,9 +57,9 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
     };
     let estimate = match Subject::of(path, WANTED)? {
         Subject::BuildDir => {
-            if args.plan.asked() || args.windows {
+            if args.plan.asked() || args.windows || args.load.protection().is_some() {
                 return Err(Failure::Options {
-                    option: "--plan, --latency, --interval, --levels, --banks, --clock, --windows",
+                    option: "--plan, --latency, --interval, --levels, --banks, --clock, --windows, --loadable",
                     problem: "a build has its plan already; give the model instead, or build again"
                         .to_owned(),
                 });

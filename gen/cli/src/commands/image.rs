@@ -19,7 +19,8 @@ use crate::ui::{Render, Ui, count, pairs};
 #[command(after_help = "Examples:\n  \
     tablewright build app.safetensors -o app.build --loadable --protect secded\n  \
     tablewright image other.safetensors --build app.build -o other.img\n  \
-    tablewright sim app.build --tables other.safetensors\n\n\
+    tablewright sim app.build --tables other.safetensors\n  \
+    tablewright run other.safetensors --build app.build --trace other.champsimtrace.xz\n\n\
     The file holds the 32-bit words of the load stream, each as four bytes, the lowest first; with --hex one word a line, for\n\
     $readmemh. REGISTERS.md in the build says how it is sent, and what the hardware answers.")]
 pub(crate) struct Args {

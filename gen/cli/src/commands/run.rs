@@ -12,6 +12,7 @@ use tablewright_model::TableModel;
 use tablewright_trace::evaluate::Report;
 use tablewright_trace::{Error, Trace, write_prefetches};
 
+use crate::built::Built;
 use crate::failure::{Failure, Outcome};
 use crate::outfile::{self, NewFile};
 use crate::parts::Labels;
@@ -46,6 +47,9 @@ pub(crate) struct Args {
     /// Count for F1, and issue, only inside a page of 2^N bytes [default: as the model was trained]
     #[arg(long, value_name = "N", value_parser = RangedI64ValueParser::<u32>::new().range(1..=48))]
     pub(crate) page_bits: Option<u32>,
+    /// Compute as the hardware of this build does with the model's tables loaded (`build --loadable`), in the build's scales
+    #[arg(long, value_name = "BUILD_DIR")]
+    pub(crate) build: Option<PathBuf>,
 }
 
 /// Parts of a trace.
@@ -126,7 +130,11 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
     let accesses = scope(&model, &trace, args.part)?;
     warn_of_pages(&args.trace, &trace, &model.input, ui);
     // The windows are evaluated each by itself, in parallel; a streaming design says the same of them.
-    let design = passes::optimise(&lower(&model));
+    let design = match &args.build {
+        Some(build) => Built::open(build)?.fit_whole(&model, &args.model)?.design,
+        None => lower(&model),
+    };
+    let design = passes::optimise(&design);
     let words = passes::for_hardware(&design).words_per_inference();
     ui.detail(format_args!("{} table words for each inference", count(words)));
 

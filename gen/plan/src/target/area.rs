@@ -63,11 +63,13 @@ impl Cells {
             b.count as f64 * (b.chosen.cost - register)
         };
         let absorbed: u64 = banks.iter().map(|b| b.count * b.chosen.absorbed_bits).sum();
+        let others = r.memories.iter().filter(|m| m.writable && m.holds != Holds::TableBank);
+        let writable: u64 = others.map(Memory::bits).sum();
         let parts = [
             ("tables", banks.iter().map(table).sum()),
             ("other constants", constants * self.rom_bit),
             ("registers", (r.register_bits() - absorbed) as f64 * self.flip_flop),
-            ("writable memories", r.writable_bits() as f64 * self.writable_bit),
+            ("writable memories", writable as f64 * self.writable_bit),
             (
                 "adders and comparators",
                 adder_bits(r) * self.adder_bit + comparator_bits(r) * self.comparator_bit,
