@@ -119,7 +119,7 @@ async def refuse_all(bench, image, valid):
         assert await bench.write(CONTROL, SWAP) == AxiResp.SLVERR
 
 
-@cocotb.test()
+@cocotb.test(timeout_time=2, timeout_unit="ms")
 async def the_first_tables(dut):
     """Nothing is admitted before a table set is active; bad images change nothing."""
     bench = Bench(dut)
@@ -138,7 +138,7 @@ async def the_first_tables(dut):
     await bench.expect(CASE["windows"][1:], CASE["bitmaps_a"])
 
 
-@cocotb.test()
+@cocotb.test(timeout_time=2, timeout_unit="ms")
 async def a_change_while_it_predicts(dut):
     """A second set is loaded while the first one predicts; the change falls between two predictions."""
     bench = Bench(dut)
@@ -179,7 +179,7 @@ async def a_change_while_it_predicts(dut):
     assert [await bench.read(r) for r in (ACCEPTED, REFUSED, SWAPPED)] == [0, 0, 0]
 
 
-@cocotb.test()
+@cocotb.test(timeout_time=2, timeout_unit="ms")
 async def a_reset_in_the_middle(dut):
     """A reset in the middle of an image forgets it, and the set that was active."""
     bench = Bench(dut)
@@ -205,7 +205,7 @@ async def a_reset_in_the_middle(dut):
     await bench.expect(CASE["windows"], CASE["bitmaps_b"])
 
 
-@cocotb.test(skip=CASE["protection"] != 2)
+@cocotb.test(timeout_time=2, timeout_unit="ms", skip=CASE["protection"] != 2)
 async def upsets(dut):
     """One wrong bit in every memory is corrected and counted, two are counted."""
     bench = Bench(dut)
