@@ -2,10 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
-use std::path::Path;
-use std::process::Command;
+mod common;
 
-use serde_json::Value;
+use std::process::Command;
 
 /// Names of all signals of a VCD with the scopes they are in, joined by dots.
 fn signals(vcd: &str) -> Vec<String> {
@@ -33,20 +32,15 @@ fn nodes_and_banks_are_found_by_name() {
         println!("skipped: {tool} is needed (fst2vcd is part of GTKWave)");
         return;
     }
-    let folder = tempfile::tempdir().unwrap();
-    let run = |program: &str, call: &[&str]| {
-        let output = Command::new(program).args(call).current_dir(folder.path()).output().unwrap();
-        assert!(output.status.success(), "{call:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap()
-    };
-    let program = env!("CARGO_BIN_EXE_tablewright");
-    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/zoo/mcfns-stream-s.safetensors");
-    run(program, &["build", model.to_str().unwrap(), "-o", "build", "-q"]);
-    run(program, &["sim", "build", "--vectors", "5", "--waves", "waves.fst"]);
-    let names = signals(&run("fst2vcd", &["waves.fst"]));
+    let room = common::Room::new();
+    for call in ["build model.safetensors -o build -q", "sim build --vectors 5 --waves waves.fst"] {
+        let output = room.run(call);
+        assert!(output.status.success(), "{call}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    let vcd = Command::new("fst2vcd").arg(room.path("waves.fst")).output().unwrap();
+    let names = signals(&String::from_utf8(vcd.stdout).unwrap());
 
-    let estimate = run(program, &["estimate", "build", "--format", "json"]);
-    let estimate: Value = serde_json::from_str(&estimate).unwrap();
+    let estimate = room.json("estimate build");
     let mut banks = 0;
     for kernel in estimate["kernels"].as_array().unwrap() {
         let name = kernel["name"].as_str().unwrap();
