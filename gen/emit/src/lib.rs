@@ -4,8 +4,10 @@
 //! plan; what is here prints. The same design gives the same bytes on every machine.
 
 mod build;
+mod diagram;
 mod fusesoc;
 mod image;
+mod ipxact;
 mod loading;
 mod manifest;
 mod names;
@@ -265,6 +267,9 @@ pub fn files(design: &Design, plan: &Plan, vectors: &Vectors) -> Result<BTreeMap
     files.insert("tb/harness.cpp".to_owned(), text);
     files.insert("tb/vectors/windows.hex".to_owned(), vectors.core.windows.clone());
     files.insert("tb/vectors/bitmaps.hex".to_owned(), vectors.core.bitmaps.clone());
+    files.insert(diagram::path(&design.name), diagram::text(design, plan));
+    let described = ipxact::files(design, &names, loading.as_ref(), &files);
+    files.extend(described);
     let core_file = fusesoc::text(&design.name, &files);
     files.insert(fusesoc::path(&design.name), core_file);
     Ok(files)

@@ -9,6 +9,9 @@ use tablewright_design::Protection;
 use crate::loading::{FORMAT, LANE_BITS, Loading, MAGIC};
 use crate::names::Names;
 
+/// Bits of a byte address on the bus.
+pub(crate) const ADDRESS_BITS: u32 = 8;
+
 /// A register.
 pub(crate) struct Register {
     /// Upper case, as in the header.
@@ -38,12 +41,12 @@ pub(crate) const REGISTERS: &[Register] = &[
     read("ID", 0x00, "54574C31 (hexadecimal), `TWL1`"),
     read("SHAPE_LOW", 0x04, "shape of the hardware, lower half: an image must have the same"),
     read("SHAPE_HIGH", 0x08, "the same, upper half"),
-    read("STATUS", 0x0c, "see below"),
+    read("STATUS", 0x0c, "what loading is doing, by fields"),
     Register {
         name: "CONTROL",
         address: 0x10,
         read: false,
-        about: "commands, see below; byte 0 must be written",
+        about: "commands, by fields; byte 0 must be written",
     },
     read("ACTIVE_VERSION", 0x14, "version of the table set that predicts; 0 before the first"),
     read("LOADED_VERSION", 0x18, "version of the image that came last, or is coming"),

@@ -4,6 +4,8 @@
 //! simplifies it; a test elaborates whole designs with Yosys and demands equality, bit for bit. What synthesis makes of
 //! them is a model and lives in [`crate::target`].
 
+use std::fmt;
+
 use serde::Serialize;
 use tablewright_design::{Design, Format, Node, Op};
 
@@ -76,6 +78,35 @@ impl Memory {
     /// Flip-flops of their read registers.
     pub fn read_register_bits(&self) -> u64 {
         if self.writable { 0 } else { self.count * self.width }
+    }
+}
+
+/// `2 banks 128x256`: words and bits of one.
+impl fmt::Display for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (one, more) = match self.holds {
+            Holds::TableBank => ("bank", "banks"),
+            Holds::Bias => ("bias", "biases"),
+            Holds::Prototypes => ("prototype bank", "prototype banks"),
+            Holds::Positions => ("position constants", "position constants"),
+            Holds::Gains => ("gains", "gains"),
+            Holds::Powers => ("powers", "powers"),
+            Holds::Reciprocals => ("reciprocals", "reciprocals"),
+            Holds::Bump => ("bump", "bumps"),
+            Holds::WaitingRows => ("row buffer", "row buffers"),
+            Holds::Codes => ("code buffer", "code buffers"),
+            Holds::History => ("history", "histories"),
+            Holds::Bitmaps => ("bitmap queue", "bitmap queues"),
+            Holds::Logits => ("queue of logits", "queues of logits"),
+            Holds::Blocks => ("block queue", "block queues"),
+            Holds::Prefetches => ("prefetch queue", "prefetch queues"),
+        };
+        let Self { count, words, width, .. } = self;
+        if *count == 1 {
+            write!(f, "{one} {words}x{width}")
+        } else {
+            write!(f, "{count} {more} {words}x{width}")
+        }
     }
 }
 

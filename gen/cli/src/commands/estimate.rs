@@ -6,7 +6,7 @@ use serde::Serialize;
 use tablewright_model::load_model;
 use tablewright_plan::estimate::{Basis, Estimate, Kernel, PrefetcherEstimate, TargetEstimate};
 use tablewright_plan::published::Published;
-use tablewright_plan::resources::{Holds, Memory};
+use tablewright_plan::resources::Memory;
 use tablewright_plan::{Plan, Target};
 
 use crate::built::{Built, designed};
@@ -154,7 +154,7 @@ fn kernels(kernels: &[Kernel]) -> String {
                 encoder,
                 some(k.register_bits),
                 k.accumulator.clone().unwrap_or_default(),
-                k.memories.iter().map(memory).collect::<Vec<_>>().join(", "),
+                k.memories.iter().map(Memory::to_string).collect::<Vec<_>>().join(", "),
             ]
         })
         .collect();
@@ -174,29 +174,6 @@ fn kernels(kernels: &[Kernel]) -> String {
         );
     }
     format!("{}\n{note}", grid(&header, &right, rows))
-}
-
-/// `2 banks 128 x 256`.
-fn memory(memory: &Memory) -> String {
-    let (one, more) = match memory.holds {
-        Holds::TableBank => ("bank", "banks"),
-        Holds::Bias => ("bias", "biases"),
-        Holds::Prototypes => ("prototype bank", "prototype banks"),
-        Holds::Positions => ("position constants", "position constants"),
-        Holds::Gains => ("gains", "gains"),
-        Holds::Powers => ("powers", "powers"),
-        Holds::Reciprocals => ("reciprocals", "reciprocals"),
-        Holds::Bump => ("bump", "bumps"),
-        Holds::WaitingRows => ("row buffer", "row buffers"),
-        Holds::Codes => ("code buffer", "code buffers"),
-        Holds::History => ("history", "histories"),
-        Holds::Bitmaps => ("bitmap queue", "bitmap queues"),
-        Holds::Logits => ("queue of logits", "queues of logits"),
-        Holds::Blocks => ("block queue", "block queues"),
-        Holds::Prefetches => ("prefetch queue", "prefetch queues"),
-    };
-    let Memory { count, words, width, .. } = *memory;
-    if count == 1 { format!("{one} {words}x{width}") } else { format!("{count} {more} {words}x{width}") }
 }
 
 /// Of the whole.
