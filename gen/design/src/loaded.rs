@@ -35,7 +35,7 @@ impl Protection {
             Self::Parity => 1,
             Self::Secded => {
                 // As many as can tell every single wrong bit, their own included, from none; and one for all.
-                let hamming = (1..).find(|r| 1_u64 << r > u64::from(bits + r)).unwrap_or(0);
+                let hamming = (1..u32::BITS).find(|r| 1_u64 << r > u64::from(bits + r)).unwrap_or(0);
                 hamming + 1
             }
         }

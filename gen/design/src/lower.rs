@@ -292,7 +292,9 @@ impl<'a> Builder<'a> {
             };
             let mut beyond = 0;
             // The row in the place of the cls token is the constant alone, within the same range.
-            constants.iter_mut().for_each(|c| *c = clamp(*c, range, &mut beyond));
+            for constant in &mut constants {
+                *constant = clamp(*constant, range, &mut beyond);
+            }
             self.count_beyond(name, beyond);
         }
         let bounds = sum.plus(range);

@@ -123,18 +123,18 @@ impl IntTable {
         like: Option<&Self>,
     ) -> (Self, usize) {
         let (subspaces, rows, outputs) = entries.dim();
-        let (shifts, frac, bias_bounds) = match like.and_then(|like| Some((like, like.loaded?))) {
-            Some((like, loaded)) => (like.shifts.clone(), like.frac, loaded.bias),
-            None => {
-                let own = Self::quantise(entries, None, bits);
-                let extra = if bias.is_some() { BIAS_EXTRA_FRAC } else { 0 };
-                let shifts: Vec<u32> = own.shifts.iter().map(|shift| shift + extra).collect();
-                let frac = own.frac + extra as i32;
-                let entry = bits + shifts.iter().copied().max().unwrap_or(0);
-                let values = bias.iter().flat_map(|b| b.iter()).map(|&v| to_raw(f64::from(v), frac));
-                let needed = Bounds::of(values).map_or(1, Bounds::signed_width);
-                (shifts, frac, Format::signed(needed.max(entry), frac).bounds())
-            }
+        let built = like.and_then(|like| Some((like, like.loaded?)));
+        let (shifts, frac, bias_bounds) = if let Some((like, loaded)) = built {
+            (like.shifts.clone(), like.frac, loaded.bias)
+        } else {
+            let own = Self::quantise(entries, None, bits);
+            let extra = if bias.is_some() { BIAS_EXTRA_FRAC } else { 0 };
+            let shifts: Vec<u32> = own.shifts.iter().map(|shift| shift + extra).collect();
+            let frac = own.frac + extra as i32;
+            let entry = bits + shifts.iter().copied().max().unwrap_or(0);
+            let values = bias.iter().flat_map(|b| b.iter()).map(|&v| to_raw(f64::from(v), frac));
+            let needed = Bounds::of(values).map_or(1, Bounds::signed_width);
+            (shifts, frac, Format::signed(needed.max(entry), frac).bounds())
         };
         let mut beyond = 0;
         let limit = (1 << (bits - 1)) - 1;
