@@ -66,11 +66,18 @@ pub struct Mutation {
     pub excused: u64,
     /// Neither noticed nor excused.
     pub unexcused: u64,
+    /// Noticed ones that the proof was asked about as well, to test it: it must excuse none.
+    pub controls: u64,
+    /// Of these, those that it excused: then no excuse counts.
+    pub wrongly_excused: Vec<Mutant>,
     /// Killed by the comparison of values and not by the shipped testbench, by cell: where bitmaps tell little.
     pub unseen_by_testbench: BTreeMap<String, u64>,
     /// Noticed by nothing.
     pub survivors: Vec<Survivor>,
 }
+
+/// Noticed mutants that the proof is asked about as well.
+const CONTROLS: usize = 8;
 
 /// Which simulations noticed a mutant.
 #[derive(Debug, Clone, Copy, Default)]
@@ -114,10 +121,12 @@ pub(crate) fn mutate(
         windows: options.windows as u64,
         excused: 0,
         unexcused: 0,
+        controls: 0,
+        wrongly_excused: Vec::new(),
         unseen_by_testbench: BTreeMap::new(),
         survivors: Vec::new(),
     };
-    let mut survivors = Vec::new();
+    let (mut survivors, mut controls) = (Vec::new(), Vec::new());
     for (mutant, noticed) in planted.into_iter().zip(noticed) {
         found.killed += u64::from(noticed.values || noticed.testbench);
         found.killed_by_values += u64::from(noticed.values);
@@ -127,9 +136,16 @@ pub(crate) fn mutate(
         }
         if !noticed.values && !noticed.testbench {
             survivors.push(mutant);
+        } else if controls.len() < CONTROLS {
+            controls.push(mutant);
         }
     }
-    let excuses = excuses(build, design, &survivors, folder, options.limit)?;
+    let asked = if survivors.is_empty() { Vec::new() } else { [survivors.clone(), controls].concat() };
+    let mut excuses = excuses(build, design, &asked, folder, options.limit)?;
+    let tested = excuses.split_off(survivors.len());
+    found.controls = tested.len() as u64;
+    let wrong = asked.into_iter().skip(survivors.len()).zip(&tested).filter(|(_, excused)| excused.is_some());
+    found.wrongly_excused = wrong.map(|(mutant, _)| mutant).collect();
     for (mutant, excused) in survivors.into_iter().zip(excuses) {
         found.excused += u64::from(excused.is_some());
         found.unexcused += u64::from(excused.is_none());

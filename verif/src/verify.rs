@@ -159,7 +159,14 @@ pub fn verify(
     let scope = "one stuck, inverted or conditionally inverted bit of a port of a cell at a time, contents of memories left \
                  out; survivors are excused by proof alone, each with its method; rows that are not valid may differ";
     let check = Check::new(Group::Mutation, "mutants", method, scope);
-    if count == 0 {
+    if design.loaded.is_some() {
+        checks.push(
+            check.skipped(
+                "contents are loaded: the netlist of mutants has no load stream yet, so none is planted"
+                    .to_owned(),
+            ),
+        );
+    } else if count == 0 {
         checks.push(check.skipped("level quick plants none; --mutants N does".to_owned()));
     } else if !sound {
         checks.push(
@@ -323,6 +330,12 @@ fn netlist(
             ),
         )
     };
+    if design.loaded.is_some() {
+        let check = check("a simulator", "nothing");
+        return Ok(check.skipped(
+            "contents are loaded: banks of tw_ram would become flip-flops, and the harness of a netlist loads none".to_owned(),
+        ));
+    }
     if effort.gates.is_zero() {
         let check = check("a simulator", "nothing");
         return Ok(check.skipped("level quick does not synthesise".to_owned()));
@@ -370,14 +383,22 @@ fn judge_mutants(check: Check, found: &Mutation) -> Check {
                 format!("{} {} {}[{}] {}", m.module, m.cell, m.port, m.bit, m.mode)
             })
             .collect();
-        format!("{} survived without a proof that they change nothing: {}", found.unexcused, names.join("; "))
+        let named = names.join("; ");
+        format!("{} survived without a proof that they change nothing: {named}", found.unexcused)
+    });
+    let unsound = found.wrongly_excused.first().map(|m| {
+        format!(
+            "the proof excuses `{}`, which a simulation noticed, so none of its excuses counts",
+            m.command
+        )
     });
     check
         .covering("mutants", found.mutants)
+        .covering("controls", found.controls)
         .covering("killed", found.killed)
         .covering("excused", found.excused)
         .covering("windows each", found.windows)
-        .judged(problem)
+        .judged(unsound.or(problem))
 }
 
 /// Versions of all that is used.

@@ -1,7 +1,6 @@
 //! Whole prefetchers of random models: lint, and Verilator against the golden prefetcher.
 #![allow(clippy::unwrap_used)]
 
-#[allow(dead_code)]
 mod support;
 
 use support::Build;

@@ -219,7 +219,7 @@ pub fn files(design: &Design, plan: &Plan, vectors: &Vectors) -> Result<BTreeMap
     files.insert("tb/vectors/accesses.hex".to_owned(), accesses.clone());
     if let Some(loading) = &loading {
         let label = Label { version: 1, activate: true };
-        let words = loading.image(label).iter().map(|word| format!("{word:08x}\n")).collect();
+        let words = loading.hex(label);
         files.insert("tb/vectors/tables.hex".to_owned(), words);
         let (name, text) = render::TABLE_FEED;
         files.insert(format!("tb/{name}"), text.to_owned());

@@ -94,6 +94,14 @@ impl Loading {
         words.push(crc32fast::hash(&bytes));
         words
     }
+
+    /// The same as text, one word a line, for `$readmemh`.
+    pub fn hex(&self, label: Label) -> String {
+        self.image(label).iter().fold(String::new(), |mut text, word| {
+            let _ = writeln!(text, "{word:08x}");
+            text
+        })
+    }
 }
 
 /// Appends values of `bits` each, the first in the lowest bits, filled up to whole words with zeros.

@@ -95,16 +95,31 @@ pub(crate) fn relu(module: &str, parameters: &str, row: Row) -> String {
     p.text()
 }
 
-/// x at least the threshold. The count of the first rows after a reset is left at its end by the parameter `WarmUp`,
-/// which whoever calls sets to 0.
-pub(crate) fn threshold(module: &str, parameters: &str, row: Row, threshold: i64) -> String {
+/// x at least the threshold, which is what the core hands over, or, where it is loaded, whatever it likes (none). The count of
+/// the first rows after a reset is left at its end by the parameter `WarmUp`, which whoever calls sets to 0.
+pub(crate) fn threshold(
+    module: &str,
+    parameters: &str,
+    row: Row,
+    given: Option<&str>,
+    threshold: i64,
+) -> String {
     let wide = u64::from(row.input.width) + 2;
     let mut p = row.pipeline();
-    p.instance(module, parameters, &[]);
+    let width = u64::from(row.input.width) + 1;
+    let least = if let Some(value) = given {
+        p.wire("least", width, Some(value));
+        signed_constant(threshold, wide)
+    } else {
+        p.input("least", width);
+        p.signed("wide_least", wide, "$signed(least)");
+        "wide_least".to_owned()
+    };
+    p.instance(module, parameters, &[("threshold".to_owned(), "least".to_owned())]);
     p.valid_after(row.latency);
     for i in 0..row.lanes {
         let x = row.lane(&mut p, i, wide);
-        p.wire(&format!("y_{i}"), 1, Some(&format!("{x} >= {}", signed_constant(threshold, wide))));
+        p.wire(&format!("y_{i}"), 1, Some(&format!("{x} >= {least}")));
         row.must_be(&mut p, i, &format!("y_{i}"), row.latency);
     }
     p.text()

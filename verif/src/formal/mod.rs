@@ -6,6 +6,7 @@
 
 mod encoder;
 mod lanes;
+mod loading;
 mod pair;
 mod pipeline;
 pub(crate) mod prover;
@@ -87,6 +88,8 @@ pub fn prove(
     let mut checks = Vec::new();
     let mut unproved = BTreeSet::new();
     let mut tasks = vec![subject.streams()];
+    tasks.extend(subject.loading()?);
+    tasks.extend(subject.change());
     for (id, node) in design.iter() {
         let task = subject.node(id, node)?;
         if task.is_none() {
@@ -151,7 +154,27 @@ fn read(rtl: &std::path::Path, module: &str) -> Result<String, Error> {
 impl Subject<'_> {
     /// The property of one node's module, if there is one for its kind.
     fn node(&self, id: NodeId, node: &Node) -> Result<Option<Task>, Error> {
+        let loaded = |what: &str, name: &str, why: &str| {
+            let check = Check::new(
+                Group::Formal,
+                &format!("{what} {name}"),
+                "not proved here",
+                "rests on the simulations",
+            );
+            Some(settled(check.skipped(why.to_owned())))
+        };
         Ok(match &node.op {
+            Op::Scores { .. } | Op::Mix { .. }
+                if self.design.loaded.is_some()
+                    && self.plan.stage(id).directive.elements == Elements::Parallel =>
+            {
+                loaded("pair table", &node.name, "no property for pair tables that are loaded")
+            }
+            Op::Encode { .. } if self.design.loaded.is_some() => loaded(
+                "encoder",
+                &node.name,
+                "no property for encoders whose features and thresholds are loaded",
+            ),
             Op::Scores { table, .. } | Op::Mix { table, .. }
                 if self.plan.stage(id).directive.elements == Elements::Parallel =>
             {
@@ -171,9 +194,9 @@ impl Subject<'_> {
     }
 
     /// Instances of the banks of a table's module.
-    fn banks(&self, module: &str) -> Result<Vec<String>, Error> {
+    fn banks(&self, module: &str) -> Result<Vec<Instance>, Error> {
         let all = instances(&read(&self.rtl, module)?);
-        Ok(all.into_iter().filter(|i| i.module == "tw_rom").map(|i| i.name).collect())
+        Ok(all.into_iter().filter(|i| ["tw_rom", "tw_bank"].contains(&i.module.as_str())).collect())
     }
 
     /// Cycles from an address to what is made of the word there: as many as there are registers.
@@ -183,7 +206,16 @@ impl Subject<'_> {
 
     fn table(&self, id: NodeId, node: &Node, tables: &[IntTable]) -> Result<Task, Error> {
         let module = self.names.node(&node.name);
-        let banks = self.banks(&module)?;
+        let found = self.banks(&module)?;
+        // A bank that is loaded has the register behind it in itself.
+        let cut = found.iter().any(|i| i.parameters.get("Cut").is_some_and(|c| c.ends_with('1')));
+        let answers = 1 + u64::from(cut);
+        let held: Vec<String> = instances(&read(&self.rtl, &module)?)
+            .into_iter()
+            .filter(|i| i.module == "tw_held")
+            .map(|i| i.name)
+            .collect();
+        let banks: Vec<String> = found.into_iter().map(|i| i.name).collect();
         let latency = self.registers(id);
         let lanes: usize = tables.iter().map(|t| t.outputs).sum();
         let expected: usize = tables.iter().map(|t| t.subspaces).sum();
@@ -191,22 +223,37 @@ impl Subject<'_> {
             Group::Formal,
             &format!("table {}", node.name),
             &format!("unrolled {} cycles from any state, SAT", latency + 1),
-            "every code, every content of the banks; accumulators stay in their bounds for entries between the extremes \
-             of their columns; full size",
+            if self.design.loaded.is_some() {
+                "every code, every content of banks and bias; accumulators stay in their bounds for every entry; banks are joined \
+                 to the load bus and asked for valid codes; full size. What the banks do rests on the simulations"
+            } else {
+                "every code, every content of the banks; accumulators stay in their bounds for entries between the extremes \
+                 of their columns; full size"
+            },
         );
         let check = check
             .covering("lanes", lanes as u64)
             .covering("banks", expected as u64)
             .covering("depth", latency + 1);
-        if banks.len() != expected || latency == 0 {
+        if banks.len() != expected || latency < answers || held.len() > 1 {
             let problem = format!("{module}.v has {} banks, the design {expected}", banks.len());
             return Ok(broken(check, &problem));
         }
         let sum_width = node.value.format.width;
-        let of = Tables { module: &module, side_by_side: tables, sum_width, latency, banks: &banks };
+        let of = Tables {
+            module: &module,
+            side_by_side: tables,
+            sum_width,
+            latency,
+            banks: &banks,
+            answers,
+            held_bias: held.first().map(String::as_str),
+        };
+        let mut free = vec![if self.design.loaded.is_some() { "tw_bank" } else { "tw_rom" }];
+        free.extend((!held.is_empty()).then_some("tw_held"));
         Ok(Task {
             check,
-            prepare: opened(&module, &self.files(&module)?, &["tw_rom"], &[]),
+            prepare: opened(&module, &self.files(&module)?, &free, &[]),
             checkers: in_turn(lanes).map(|lanes| table::checker(of, lanes)).collect(),
             proof: Proof::Pipeline(latency + 1),
         })
@@ -214,7 +261,7 @@ impl Subject<'_> {
 
     fn pair(&self, id: NodeId, node: &Node, table: &IntTable) -> Result<Task, Error> {
         let module = self.names.node(&node.name);
-        let banks = self.banks(&module)?;
+        let banks: Vec<String> = self.banks(&module)?.into_iter().map(|i| i.name).collect();
         let [left, right] = [0, 1].map(|i| &self.design.node(node.inputs[i]).value);
         let code = u64::from(table.rows.ilog2() / 2);
         let group = code * table.subspaces as u64;
@@ -336,9 +383,18 @@ impl Subject<'_> {
             }
             Op::Threshold { threshold, .. } => {
                 let parameters = instance.parameter_text(&[("WarmUp", 0)]);
-                let scope = "every logit of every lane; this instance's parameters, full size, but WarmUp 0: the zeros \
-                             after a reset rest on the simulations, and on gen/prim at a small size";
-                (check(scope), cell, lanes::threshold(module, &parameters, row, *threshold))
+                let loaded = self.design.loaded.is_some();
+                let of = if loaded { "every threshold loaded" } else { "this build's threshold" };
+                let scope = format!(
+                    "every logit of every lane, {of}; this instance's parameters, full size, but WarmUp 0: the zeros after a \
+                     reset rest on the simulations, and on gen/prim at a small size"
+                );
+                let given = instance.ports.get("threshold").map(String::as_str);
+                let Some(given) = given else {
+                    return Ok(Some(broken(check(&scope), "its instance has no threshold")));
+                };
+                let given = (!loaded).then_some(given);
+                (check(&scope), cell, lanes::threshold(module, &parameters, row, given, *threshold))
             }
             Op::Gelu { unit } => {
                 let mut memories: Vec<String> = Vec::new();
@@ -382,70 +438,6 @@ impl Subject<'_> {
             next += 1;
         }
         Ok(each(&all, "", ".v"))
-    }
-
-    /// The handshakes of both streams.
-    fn streams(&self) -> Task {
-        let check = Check::new(
-            Group::Formal,
-            "streams",
-            "property directed reachability (ABC pdr), any state at power-up, no bound on time",
-            "offered bitmaps stay, nothing is valid or ready in reset, at most `queue` windows inside, `interval` cycles \
-             between acceptances, the queue never overfull or read empty; admission and queue with their own counters, \
-             the datapath between them free to answer at any time, rows narrowed to 1 bit",
-        )
-        .covering("queue", self.plan.queue)
-        .covering("interval", self.plan.interval);
-        let find = |port: &str, signal: &str| {
-            self.core.iter().find(|i| i.ports.get(port).is_some_and(|s| s == signal))
-        };
-        let ends = find("in_ready", "s_axis_tready").zip(find("out_valid", "m_axis_tvalid"));
-        let Some((window, fifo)) = ends else {
-            return broken(check, "no single cell drives s_axis_tready and none m_axis_tvalid");
-        };
-        let checker = streams::checker(window, fifo, self.plan.queue, self.plan.interval);
-        match checker {
-            None => broken(check, "admission and queue have not the parameters Interval, Places and Depth"),
-            Some(checker) => Task {
-                check,
-                prepare: format!("read_verilog {}.v {}.v", window.module, fifo.module),
-                checkers: vec![checker],
-                proof: Proof::Reachability,
-            },
-        }
-    }
-
-    /// In the whole core no combinational path leads from `s_axis_tvalid` to `s_axis_tready`.
-    fn independent_ready(&self, prover: &Prover) -> Result<Check, Error> {
-        let started = Instant::now();
-        let core = self.names.core();
-        let check = Check::new(
-            Group::Formal,
-            INDEPENDENT,
-            "cone of s_axis_tready, up to flip-flops and memories (Yosys)",
-            "the whole core: s_axis_tready depends on no input but rst_n within a cycle",
-        );
-        let script = format!(
-            "read_verilog tw_*.v; hierarchy -check -top {core}; proc; flatten; opt_clean; memory_dff; memory_collect; cd \
-             {core}; select -set cone w:s_axis_tready %ci*:-$dff,$sdff,$dffe,$sdffe,$sdffce,$mem_v2,$mem; select \
-             -assert-count 1 w:rst_n @cone %i; select -assert-none i:* w:rst_n %d @cone %i"
-        );
-        let said = prover.yosys("ready", &script);
-        let mut check = match said {
-            Ok(Some(_)) => check.judged(None),
-            Ok(None) => {
-                let mut check = check
-                    .skipped(format!("no decision within {} s of processor time", prover.limit.as_secs()));
-                check.outcome = Outcome::Undecided;
-                check
-            }
-            Err(Error::Tool { output, .. }) if output.contains("Assertion failed") => {
-                check.judged(Some(output))
-            }
-            Err(other) => return Err(other),
-        };
-        check.seconds = started.elapsed().as_secs_f64();
-        Ok(check)
     }
 }
 

@@ -41,6 +41,12 @@ impl Pipeline {
         let _ = writeln!(self.body, "  wire [{}:0] {name}{value};", width - 1);
     }
 
+    /// A value that is free and stays what it is.
+    pub(crate) fn kept(&mut self, name: &str, width: u64) {
+        let _ =
+            writeln!(self.body, "  reg [{}:0] {name};\n  always @(posedge clk) {name} <= {name};", width - 1);
+    }
+
     /// A signed wire with its value.
     pub(crate) fn signed(&mut self, name: &str, width: u64, value: &str) {
         let _ = writeln!(self.body, "  wire signed [{}:0] {name} = {value};", width - 1);

@@ -19,15 +19,19 @@ pub(crate) struct Tables<'a> {
     pub latency: u64,
     /// Names of the banks' instances, table by table, subspace by subspace.
     pub banks: &'a [String],
+    /// Cycles from an address to a bank's answer.
+    pub answers: u64,
+    /// The instance that holds a bias that is loaded.
+    pub held_bias: Option<&'a str>,
 }
 
 /// The checker of a table module: addresses are the codes, and the result is the sum of what the banks answered, as many
 /// cycles later as the plan says. Where every answer lies between the extremes of its own column, no sum leaves the
-/// bounds that its width was made for.
+/// bounds that its width was made for; of tables that are loaded, for all entries and every bias in its range.
 ///
 /// Lanes share nothing but addresses, so the checker may look at some of them: `lanes`, of all tables together.
 pub(crate) fn checker(of: Tables<'_>, lanes: Range<usize>) -> String {
-    let Tables { module, side_by_side: tables, sum_width, latency, banks } = of;
+    let Tables { module, side_by_side: tables, sum_width, latency, banks, answers, held_bias } = of;
     // Tables side by side have one shape.
     let shape = &tables[0];
     let code = u64::from(shape.rows.ilog2());
@@ -45,6 +49,26 @@ pub(crate) fn checker(of: Tables<'_>, lanes: Range<usize>) -> String {
         ports.push((format!("{bank}.data"), format!("row_{c}")));
         let low = c as u64 * code;
         p.never(format!("(address_{c} != in_data[{}:{low}])", low + code - 1));
+        if shape.loaded.is_some() {
+            // Asked for what counts, and joined to the load bus.
+            for (port, width, from) in
+                [("read", 1, "in_valid"), ("active", 1, "active"), ("load", 84, "load")]
+            {
+                p.wire(&format!("{port}_{c}"), width, None);
+                ports.push((format!("{bank}.{port}"), format!("{port}_{c}")));
+                p.never(format!("({port}_{c} != {from})"));
+            }
+        }
+    }
+    if shape.loaded.is_some() {
+        p.input("load", 84);
+        p.input("active", 1);
+        ports.extend(["load", "active"].map(|port| (port.to_owned(), port.to_owned())));
+    }
+    if let Some(held) = held_bias {
+        // Whatever it is, it stays.
+        p.kept("bias", sum * outputs as u64);
+        ports.push((format!("{held}.data"), "bias".to_owned()));
     }
     p.instance(module, "", &ports);
     p.valid_after(latency);
@@ -61,13 +85,28 @@ pub(crate) fn checker(of: Tables<'_>, lanes: Range<usize>) -> String {
             // Widened before it is shifted: a shift's width is that of where it stands.
             p.signed(&format!("wide_{bank}_{o}"), wide, &entry);
             terms.push(format!("(wide_{bank}_{o} <<< {})", table.shifts[c]));
+            // What is loaded may be anything.
+            if table.loaded.is_some() {
+                continue;
+            }
             let column = (0..table.rows).map(|r| i64::from(table.entry(c, r, o)));
             let (least, largest) = column.fold((i64::MAX, i64::MIN), |(l, h), v| (l.min(v), h.max(v)));
             legal.push(format!("wide_{bank}_{o} >= {}", signed_constant(least, wide)));
             legal.push(format!("wide_{bank}_{o} <= {}", signed_constant(largest, wide)));
         }
-        if let Some(bias) = &table.bias {
+        if let (Some(_), Some(loaded)) = (held_bias, table.loaded) {
+            let low = o as u64 * sum;
+            p.signed(&format!("own_bias_{lane}"), sum, &format!("bias[{}:{low}]", low + sum - 1));
+            p.signed(&format!("bias_{lane}"), wide, &format!("own_bias_{lane}"));
+            terms.push(format!("bias_{lane}"));
+            for (compared, bound) in [(">=", loaded.bias.low), ("<=", loaded.bias.high)] {
+                legal.push(format!("bias_{lane} {compared} {}", signed_constant(bound, wide)));
+            }
+        } else if let Some(bias) = &table.bias {
             terms.push(signed_constant(bias[o], wide));
+        }
+        if legal.is_empty() {
+            legal.push("1'b1".to_owned());
         }
         p.signed(&format!("ideal_{lane}"), wide, &terms.join(" + "));
         let (low, high) = (table.bounds.low, table.bounds.high);
@@ -77,9 +116,8 @@ pub(crate) fn checker(of: Tables<'_>, lanes: Range<usize>) -> String {
             signed_constant(low, wide),
             signed_constant(high, wide)
         ));
-        // The banks answer a cycle after they are asked.
         let sums = format!("ideal_{lane}[{}:0]", sum - 1);
-        let expected = p.delayed(&format!("expected_{lane}"), sum, &sums, latency - 1);
+        let expected = p.delayed(&format!("expected_{lane}"), sum, &sums, latency - answers);
         let low = lane as u64 * sum;
         p.never(format!("(out_data[{}:{low}] != {expected})", low + sum - 1));
     }

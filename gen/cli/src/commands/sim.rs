@@ -99,8 +99,8 @@ fn other_tables(built: &mut Built, path: &Path) -> Result<PathBuf, Failure> {
     let model = subject::model(path)?;
     built.design = built.fit(&model, path)?.design;
     built.model = model;
-    let words = Loading::of(&built.design, &built.plan)
-        .map(|loading| loading.image(Label { version: 2, activate: true }))
+    let text = Loading::of(&built.design, &built.plan)
+        .map(|loading| loading.hex(Label { version: 2, activate: true }))
         .unwrap_or_default();
     let sim = built.dir.sim();
     let failed = |path: &Path| {
@@ -109,7 +109,6 @@ fn other_tables(built: &mut Built, path: &Path) -> Result<PathBuf, Failure> {
     };
     std::fs::create_dir_all(&sim).map_err(failed(&sim))?;
     let file = std::path::absolute(sim.join("tables.hex")).map_err(failed(&sim))?;
-    let text: String = words.iter().map(|word| format!("{word:08x}\n")).collect();
     std::fs::write(&file, text).map_err(failed(&file))?;
     Ok(file)
 }

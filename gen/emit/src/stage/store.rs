@@ -91,7 +91,7 @@ impl<'a> Store<'a> {
             module: "tw_bank".to_owned(),
             name: bank.instance,
             reset: true,
-            parameters: owned([sizes, self.guard(loading, &file, bank.width)].concat()),
+            parameters: owned([sizes, Self::guard(loading, &file, bank.width)].concat()),
             ports: owned(vec![
                 ("load", "load".to_owned()),
                 ("active", "active".to_owned()),
@@ -112,7 +112,7 @@ impl<'a> Store<'a> {
             module: "tw_held".to_owned(),
             name: format!("u_{net}"),
             reset: true,
-            parameters: owned([sizes, self.guard(loading, &file, width)].concat()),
+            parameters: owned([sizes, Self::guard(loading, &file, width)].concat()),
             ports: owned(vec![
                 ("load", "load".to_owned()),
                 ("active", "active".to_owned()),
@@ -123,7 +123,7 @@ impl<'a> Store<'a> {
         Some((instance, Net { name: net, width }))
     }
 
-    fn guard(&self, loading: &Loading, file: &str, width: u64) -> Vec<(&'static str, String)> {
+    fn guard(loading: &Loading, file: &str, width: u64) -> Vec<(&'static str, String)> {
         let last = ((width - 1) % LANE_BITS) as u32 + 1;
         let kind = match loading.protection {
             Protection::None => 0,
