@@ -77,7 +77,7 @@ fn drive(protection: Protection, first: &TableModel, second: &TableModel) {
         "held": held,
     });
     assert_ne!(case["bitmaps_a"], case["bitmaps_b"], "the two sets can be told apart");
-    assert!(stream_widths(&build.design).0 % 8 == 0);
+    assert!(stream_widths(&build.design).0.is_multiple_of(8));
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("case.json");
     std::fs::write(&path, case.to_string()).unwrap();

@@ -30,10 +30,11 @@ enum Guard {
 impl LoadArgs {
     /// What guards the contents, if they are loaded.
     pub(crate) fn protection(&self) -> Option<Protection> {
-        self.loadable.then(|| match self.protect {
+        let protection = match self.protect {
             None | Some(Guard::None) => Protection::None,
             Some(Guard::Parity) => Protection::Parity,
             Some(Guard::Secded) => Protection::Secded,
-        })
+        };
+        self.loadable.then_some(protection)
     }
 }

@@ -1,6 +1,6 @@
 //! Hardware whose tables are loaded, from a model to a simulation with the tables of another one.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 mod common;
 
