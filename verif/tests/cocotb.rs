@@ -49,8 +49,10 @@ fn drive(protection: Protection, first: &TableModel, second: &TableModel) {
         return;
     };
     let whole = lower_loaded(first, protection);
-    let build = Build::of_design(passes::for_hardware(&whole));
-    let mut other = passes::for_hardware(&lower_like(second, &whole).unwrap().design);
+    // Whole windows, each of which has one bitmap whatever came before.
+    let hardware = |design: &Design| passes::chosen(design, |pass| pass != passes::STREAM);
+    let build = Build::of_design(hardware(&whole));
+    let mut other = hardware(&lower_like(second, &whole).unwrap().design);
     other.name.clone_from(&build.design.name);
     let windows = vectors::windows(&build.design, 40, &[], 3);
     let image = |design: &Design, version| {
