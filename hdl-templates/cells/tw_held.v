@@ -24,57 +24,52 @@ module tw_held #(
   localparam Lane = 32 + Checks;
   localparam Stored = Lane * (Lanes - 1) + Last + LastChecks;
 
-  wire [31:0] load_data = load[31:0];
-  wire [6:0] load_checks = load[38:32];
-  wire [11:0] load_lane = load[50:39];
-  wire [11:0] load_memory = load[82:71];
-  wire load_here = load[83] && (load_memory == Memory);
-  wire unused_load = &{1'b0, load[70:51], load_checks, load_data};
+  wire [Lanes-1:0] write;
+  wire [Stored-1:0] in_data;
+  tw_lanes_in #(
+      .Width(Width),
+      .Memory(Memory),
+      .Checks(Checks),
+      .LastChecks(LastChecks),
+      .Lanes(Lanes),
+      .Stored(Stored)
+  ) u_in (
+      .load(load),
+      .write(write),
+      .stored(in_data)
+  );
 
+  // The last lane is narrower than the others.
   wire [Stored-1:0] set_0;
   wire [Stored-1:0] set_1;
-  wire [Stored-1:0] found = active ? set_1 : set_0;
-  wire [Lanes-1:0] corrected;
-  wire [Lanes-1:0] uncorrected;
-
   genvar l;
   generate
     for (l = 0; l < Lanes; l = l + 1) begin : g_lane
-      localparam Bits = (l == Lanes - 1) ? Last : 32;
-      localparam Own = (l == Lanes - 1) ? LastChecks : Checks;
-      localparam [31:0] HereWide = l;
-      localparam [11:0] Here = HereWide[11:0];
-      wire write = load_here && (load_lane == Here);
-      wire [Bits+Own-1:0] code;
-      reg [Bits+Own-1:0] lane_0;
-      reg [Bits+Own-1:0] lane_1;
-      assign set_0[l*Lane+:Bits+Own] = lane_0;
-      assign set_1[l*Lane+:Bits+Own] = lane_1;
-      always @(posedge clk) if (write && active) lane_0 <= code;
-      always @(posedge clk) if (write && !active) lane_1 <= code;
-      // The check bits of 32 bits, of which a lane of fewer needs fewer.
-      if (Own == 0) begin : g_bare
-        assign code = load_data[Bits-1:0];
-      end else if (Own == 1) begin : g_parity
-        assign code = {load_checks[6], load_data[Bits-1:0]};
-      end else begin : g_secded
-        assign code = {load_checks[6], load_checks[Own-2:0], load_data[Bits-1:0]};
-      end
-      tw_check #(
-          .Bits(Bits),
-          .Kind(Kind),
-          .Checks(Own)
-      ) u_check (
-          .code(found[l*Lane+:Bits+Own]),
-          .data(data[l*32+:Bits]),
-          .corrected(corrected[l]),
-          .uncorrected(uncorrected[l])
-      );
+      localparam Bits = (l == Lanes - 1) ? Last + LastChecks : Lane;
+      reg [Bits-1:0] lane_0;
+      reg [Bits-1:0] lane_1;
+      assign set_0[l*Lane+:Bits] = lane_0;
+      assign set_1[l*Lane+:Bits] = lane_1;
+      always @(posedge clk) if (write[l] && active) lane_0 <= in_data[l*Lane+:Bits];
+      always @(posedge clk) if (write[l] && !active) lane_1 <= in_data[l*Lane+:Bits];
     end
   endgenerate
 
+  wire [1:0] wrong;
+  tw_lanes_out #(
+      .Width(Width),
+      .Kind(Kind),
+      .Checks(Checks),
+      .LastChecks(LastChecks),
+      .Lanes(Lanes),
+      .Stored(Stored)
+  ) u_out (
+      .stored(active ? set_1 : set_0),
+      .data(data),
+      .wrong(wrong)
+  );
+
   // Nothing changes here but by an upset, so what is wrong stays wrong; only its beginning counts.
-  wire [1:0] wrong = {uncorrected != {Lanes{1'b0}}, corrected != {Lanes{1'b0}}};
   reg [1:0] known;
   always @(posedge clk) begin
     known  <= rst_n ? wrong : 2'b00;

@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde::{Deserialize, Serialize};
 use tablewright_design::{Design, NodeId};
-use tablewright_emit::{BuildDir, Names};
+use tablewright_emit::{BuildDir, Names, pack};
 use tablewright_golden::Golden;
 use tablewright_plan::Plan;
 
@@ -241,24 +241,6 @@ pub(crate) fn replay(
         Ok(said) => Ok(said.mismatches + u64::from(said.hung)),
         Err(_) => Err(tail(&format!("{text}{}", String::from_utf8_lossy(&output.stderr)))),
     })
-}
-
-/// Appends values of `bits` each as 32-bit words, the first in the lowest bits, the last word filled with zeros.
-fn pack(values: &[i64], bits: u32, words: &mut Vec<u32>) {
-    let mask = if bits == 64 { u64::MAX } else { (1 << bits) - 1 };
-    let (mut pending, mut held) = (0_u128, 0);
-    for &value in values {
-        pending |= u128::from(value as u64 & mask) << held;
-        held += bits;
-        while held >= 32 {
-            words.push(pending as u32);
-            pending >>= 32;
-            held -= 32;
-        }
-    }
-    if held > 0 {
-        words.push(pending as u32);
-    }
 }
 
 /// Lane `lane` of a row in 32-bit words.

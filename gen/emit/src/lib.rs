@@ -24,7 +24,7 @@ use tablewright_plan::{Plan, PrefetcherPlan};
 
 pub use build::{BuildDir, Origin, changed_files, check_origin, write_build};
 pub use image::{Image, hex, images, loaded_images};
-pub use loading::{Label, Loading};
+pub use loading::{Label, Loading, pack};
 pub use manifest::{Interface, Manifest, PrefetcherSummary, read_manifest};
 pub use names::{Names, identifier};
 

@@ -104,11 +104,11 @@ impl Loading {
     }
 }
 
-/// Appends values of `bits` each, the first in the lowest bits, filled up to whole words with zeros.
-fn pack(values: &[i64], bits: u32, words: &mut Vec<u32>) {
+/// Appends values of `bits` each, at most 64, as words of 32 bits: the first in the lowest bits, the last word filled up with zeros.
+pub fn pack(values: &[i64], bits: u32, words: &mut Vec<u32>) {
     let (mut pending, mut held) = (0_u128, 0);
     for &value in values {
-        pending |= (value as u128 & ((1 << bits) - 1)) << held;
+        pending |= (value as u128 & ((1_u128 << bits) - 1)) << held;
         held += bits;
         while held >= 32 {
             words.push(pending as u32);

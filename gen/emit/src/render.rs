@@ -13,7 +13,7 @@ macro_rules! files {
 const CELLS: &[(&str, &str)] = files!("cells":
     "tw_access_hold.v", "tw_bank.v", "tw_best.v", "tw_check.v", "tw_cut.v", "tw_delay.v", "tw_feature_select.v",
     "tw_feature_window.v", "tw_fifo.v", "tw_fold.v", "tw_gelu.v", "tw_guard.v", "tw_held.v", "tw_history.v",
-    "tw_issue.v", "tw_layer_norm.v", "tw_load_registers.v", "tw_loader.v", "tw_mix_sequencer.v", "tw_nearest_encoder.v", "tw_position.v", "tw_ram.v",
+    "tw_issue.v", "tw_lanes_in.v", "tw_lanes_out.v", "tw_layer_norm.v", "tw_load_registers.v", "tw_loader.v", "tw_mix_sequencer.v", "tw_nearest_encoder.v", "tw_position.v", "tw_ram.v",
     "tw_recent_filter.v",
     "tw_relu.v", "tw_requantise.v", "tw_residual.v", "tw_rom.v", "tw_row_collector.v", "tw_row_store.v", "tw_score_sequencer.v",
     "tw_segmenter.v", "tw_select.v", "tw_softmax.v", "tw_split.v", "tw_sum_rows.v",

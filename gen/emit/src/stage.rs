@@ -2,20 +2,21 @@
 
 use minijinja::Value as Context;
 use serde::Serialize;
-use tablewright_design::{Design, IntTable, Node, Op, SoftmaxUnit};
-use tablewright_plan::{Directive, Elements, Plan, Stage, pipeline};
+use tablewright_design::{Design, Node, Op, SoftmaxUnit};
+use tablewright_plan::{Plan, Stage, pipeline};
 
 use crate::image::{hex, index_bits};
 use crate::loading::Loading;
 use crate::names::Names;
 
 mod encoder;
+mod pair;
 mod store;
 mod table;
 
 use encoder::encoder_module;
 use store::{Bank, Store};
-use table::{pair_table_module, table_module};
+use table::table_module;
 
 /// A pair of signals, `NAME_valid` and `NAME_data`.
 #[derive(Debug, Clone, Serialize)]
@@ -279,66 +280,13 @@ pub(crate) fn stage(
             transpose.ports.push(("first".to_owned(), first));
             text.instances.push(transpose);
         }
-        Op::Scores { table, .. } | Op::Mix { table, .. }
-            if timing.directive.elements == Elements::Parallel =>
-        {
-            let pair = Instance {
-                module: stem.clone(),
-                name: format!("u_{}", node.name),
-                reset: true,
-                parameters: vec![],
-                ports: operands("left", &input(0).name, "right", &input(1).name, &node.name),
-            };
-            text.instances.push(connected(pair, store));
-            text.generated =
-                Some(pair_table_module(stem.clone(), store, node, [input(0), input(1)], table, timing));
-        }
         Op::Scores { table, heads } => {
-            let sequencer = Instance {
-                module: "tw_score_sequencer".to_owned(),
-                name: format!("u_{}_sequencer", node.name),
-                reset: true,
-                parameters: owned(vec![
-                    ("QueryRows", input(0).value.rows.to_string()),
-                    ("KeyRows", input(1).value.rows.to_string()),
-                    ("Heads", heads.to_string()),
-                    ("Subspaces", table.subspaces.to_string()),
-                    ("CodeWidth", input(0).value.format.width.to_string()),
-                    ("Pace", timing.row_interval.to_string()),
-                ]),
-                ports: operands(
-                    "query",
-                    &input(0).name,
-                    "key",
-                    &input(1).name,
-                    &format!("{}_pair", node.name),
-                ),
-            };
-            pair_stage(&mut text, (&stem, store), node, table, timing.directive, sequencer);
+            let sequencer = pair::score_sequencer(design, node, table, *heads, timing);
+            pair::stage(&mut text, (&stem, store), design, node, table, timing, sequencer);
         }
         Op::Mix { table, columns } => {
-            let sequencer = Instance {
-                module: "tw_mix_sequencer".to_owned(),
-                name: format!("u_{}_sequencer", node.name),
-                reset: true,
-                parameters: owned(vec![
-                    ("Tokens", node.value.rows.to_string()),
-                    ("Heads", columns.len().to_string()),
-                    ("Columns", lanes.to_string()),
-                    ("HeadEnds", mask(ends(columns), lanes)),
-                    ("Subspaces", table.subspaces.to_string()),
-                    ("CodeWidth", input(0).value.format.width.to_string()),
-                    ("Pace", timing.row_interval.to_string()),
-                ]),
-                ports: operands(
-                    "weight",
-                    &input(0).name,
-                    "column",
-                    &input(1).name,
-                    &format!("{}_pair", node.name),
-                ),
-            };
-            pair_stage(&mut text, (&stem, store), node, table, timing.directive, sequencer);
+            let sequencer = pair::mix_sequencer(design, node, table, columns, timing);
+            pair::stage(&mut text, (&stem, store), design, node, table, timing, sequencer);
         }
         Op::Residual { a_shift, b_shift } => text.instances.push(Instance {
             module: "tw_residual".to_owned(),
@@ -441,41 +389,6 @@ fn operands(a: &str, a_from: &str, b: &str, b_from: &str, to: &str) -> Vec<(Stri
     all
 }
 
-/// Sequencer, table, collector.
-fn pair_stage(
-    text: &mut StageText,
-    (module, store): (&str, Store<'_>),
-    node: &Node,
-    table: &IntTable,
-    directive: Directive,
-    sequencer: Instance,
-) {
-    let (pair, element) = (format!("{}_pair", node.name), format!("{}_element", node.name));
-    text.nets.push(Net { name: pair.clone(), width: table.subspaces as u64 * u64::from(table.rows.ilog2()) });
-    text.nets.push(Net { name: element.clone(), width: u64::from(node.value.format.width) });
-    text.instances.push(sequencer);
-    let table_instance = Instance {
-        module: module.to_owned(),
-        name: format!("u_{}_table", node.name),
-        reset: true,
-        parameters: vec![],
-        ports: ports("in", &pair, &element),
-    };
-    text.instances.push(connected(table_instance, store));
-    text.instances.push(Instance {
-        module: "tw_row_collector".to_owned(),
-        name: format!("u_{}", node.name),
-        reset: true,
-        parameters: owned(vec![
-            ("Lanes", node.value.lanes.to_string()),
-            ("Width", node.value.format.width.to_string()),
-        ]),
-        ports: ports("in", &element, &node.name),
-    });
-    text.generated =
-        Some(table_module(module.to_owned(), store, node, std::slice::from_ref(table), directive));
-}
-
 fn softmax_parameters<'a>(
     unit: &SoftmaxUnit,
     node: &Node,
@@ -508,14 +421,6 @@ fn mask(set: impl Iterator<Item = usize>, width: usize) -> String {
     let mut digits = vec![b'0'; width];
     set.for_each(|bit| digits[width - 1 - bit] = b'1');
     format!("{width}'b{}", String::from_utf8_lossy(&digits))
-}
-
-/// The last column of each head.
-fn ends(columns: &[usize]) -> impl Iterator<Item = usize> {
-    columns.iter().scan(0, |end, count| {
-        *end += count;
-        Some(*end - 1)
-    })
 }
 
 /// A signed constant of `width` bits.

@@ -10,7 +10,7 @@ use tablewright_verif::{Cosim, ImageFault, Mismatch, Report, check_images, simul
 
 use crate::built::{Built, changed_row};
 use crate::failure::{Failure, Outcome};
-use crate::outfile::check_place;
+use crate::outfile::{NewFile, check_place};
 use crate::subject::{self, MANIFEST};
 use crate::ui::{Render, Ui, Unit, count, pairs};
 
@@ -108,9 +108,11 @@ fn other_tables(built: &mut Built, path: &Path) -> Result<PathBuf, Failure> {
         |reason| Failure::Write { path, reason }
     };
     std::fs::create_dir_all(&sim).map_err(failed(&sim))?;
-    let file = std::path::absolute(sim.join("tables.hex")).map_err(failed(&sim))?;
-    std::fs::write(&file, text).map_err(failed(&file))?;
-    Ok(file)
+    let path = std::path::absolute(sim.join("tables.hex")).map_err(failed(&sim))?;
+    let mut file = NewFile::begin(&path)?;
+    file.write(|out| out.write_all(text.as_bytes()))?;
+    file.finish()?;
+    Ok(path)
 }
 
 fn core(args: &Args, built: &Built, tables: Option<PathBuf>, ui: &Ui) -> Result<Outcome, Failure> {
