@@ -72,7 +72,7 @@ mod tests {
     #[test]
     fn the_default_models_nothing() {
         let generic = target(DEFAULT).unwrap();
-        assert_eq!((generic.cells, generic.fpga, generic.table_clock_mhz), (None, None, None));
+        assert_eq!((generic.cells, generic.fpga, generic.timing), (None, None, None));
     }
 
     #[test]

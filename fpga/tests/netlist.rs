@@ -10,7 +10,7 @@ use tablewright_model::{
     Activation, AttentionActivation, EncoderKind, KernelSpec, NetworkConfig, Pool, Positions, TableModel,
 };
 use tablewright_plan::resources::{Function, Resources};
-use tablewright_plan::{Directives, Elements, Plan, PrefetcherPlan, Shape, pipeline};
+use tablewright_plan::{Directives, Elements, Plan, PrefetcherPlan, Shape, columns, pipeline};
 
 /// What Yosys counts.
 #[derive(Debug, PartialEq, Eq)]
@@ -179,6 +179,28 @@ fn one_access_at_a_time() {
 fn one_access_of_one_segment() {
     let network = NetworkConfig { history: 1, segments: 1, pool: Pool::Last, outputs: 2, ..small() };
     check(&network, [EncoderKind::Tree, EncoderKind::L1, EncoderKind::Tree], 6, false);
+}
+
+/// Columns of values two at once and all at once, frozen and loaded.
+#[test]
+fn columns_at_once() {
+    let spec = KernelSpec { encoder: EncoderKind::Tree, prototypes: 4, subspaces: 2, bits: 4 };
+    let network = NetworkConfig { heads: 2, head_dim: 3, ..small() };
+    for protection in [None, Some(Protection::Parity)] {
+        let model = random_model_with(&network, |_| spec, 11);
+        let whole = match protection {
+            Some(protection) => lower_loaded(&model, protection),
+            None => lower(&model),
+        };
+        // Dead lanes would leave a number of columns that is left to chance.
+        let design = passes::chosen(&whole, |name| name != "dead-lanes");
+        for groups in [3, 1] {
+            let shapes = columns::side_by_side(&design, &Directives::shapes(&design), |_| groups);
+            let most = shapes.iter().map(|shape| shape.at_once).max();
+            assert_eq!(most, Some(6 / groups as u32));
+            compare(&network, &design, &Plan::new(&design, &Directives::within(&design, &shapes, 20)));
+        }
+    }
 }
 
 /// Folded once and as far as can be, with registers behind the banks; a bias that is added once included.

@@ -18,6 +18,7 @@ use std::time::Duration;
 use serde::Serialize;
 use tablewright_design::Design;
 use tablewright_emit::{BuildDir, Names};
+use tablewright_plan::Plan;
 
 use crate::cosim::{recorded, replay};
 use crate::tool::run_for;
@@ -90,13 +91,14 @@ struct Noticed {
 pub(crate) fn mutate(
     build: &BuildDir,
     design: &Design,
+    plan: &Plan,
     options: &Options,
     folder: &Path,
     traced: &[Vec<u8>],
     progress: &mut (dyn FnMut(u64) + Send),
 ) -> Result<Mutation, Error> {
     let names = Names::new(&design.name);
-    let planted = netlist::plant(build, design, options, folder)?;
+    let planted = netlist::plant(build, design, plan, options, folder)?;
     let bench = Bench {
         harness: netlist::compile_harness(build, &names, folder)?,
         testbench: netlist::compile_testbench(build, &names, folder)?,

@@ -176,7 +176,7 @@ pub fn verify(
         progress("mutants");
         let started = Instant::now();
         let place = work.folder("mutation")?;
-        let found = mutation::mutate(build, design, &options, &place, &wanted.traced, &mut |_| ())?;
+        let found = mutation::mutate(build, design, plan, &options, &place, &wanted.traced, &mut |_| ())?;
         let mut check = judge_mutants(check, &found);
         check.seconds = started.elapsed().as_secs_f64();
         checks.push(check);

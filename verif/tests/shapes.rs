@@ -10,7 +10,7 @@ use tablewright_model::testing::{dart, random_model};
 use tablewright_model::{
     Activation, AttentionActivation, EncoderKind, KernelSpec, NetworkConfig, Pool, Positions,
 };
-use tablewright_plan::{Directive, Directives, Elements, Plan, Shape, pipeline};
+use tablewright_plan::{Directive, Directives, Elements, Plan, Shape, columns, pipeline};
 use tablewright_verif::vectors::Random;
 
 /// A small shape, that compiles in seconds.
@@ -86,7 +86,20 @@ fn directives(design: &Design, random: &mut Random) -> Directives {
         let shape = Shape { fold, ..Shape::of(elements) };
         Directive::new(shape, (random.word() & ((1 << steps.len()) - 1)) | fixed)
     };
-    Directives(design.nodes.iter().map(of).collect())
+    let mut directives: Vec<Directive> = design.nodes.iter().map(of).collect();
+    // Columns at once in any way they can be.
+    for (id, _) in design.iter() {
+        let Some(codes) = columns::kept_codes(design, id) else { continue };
+        let serial = |(n, node): (usize, &Node)| {
+            node.inputs.contains(&codes) && directives[n].elements == Elements::Serial
+        };
+        let ways = columns::at_once(design, id);
+        let any = random.word() as usize % ways.len();
+        let at_once = if design.nodes.iter().enumerate().any(serial) { 1 } else { ways[any] };
+        directives[id.0].at_once = at_once;
+        directives[codes.0].at_once = at_once;
+    }
+    Directives(directives)
 }
 
 /// The campaign that was asked for, or a short one.

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use clap::builder::RangedU64ValueParser;
 use tablewright_design::Design;
 use tablewright_plan::folding::{self, Limits};
-use tablewright_plan::{Directive, Directives, Elements, Plan, Rules, Shape, Style, Target, pipeline, text};
+use tablewright_plan::{
+    Directive, Directives, Elements, Plan, Rules, Shape, Style, Target, columns, pipeline, text,
+};
 
 use crate::failure::Failure;
 
@@ -22,18 +24,21 @@ pub(crate) struct PlanArgs {
     /// Reach this latency with as fast a clock as it leaves: with as few levels of logic between registers as it allows
     #[arg(long, value_name = "CYCLES", value_parser = RangedU64ValueParser::<u64>::new().range(1..))]
     latency: Option<u64>,
-    /// Reach this interval: compute the elements of a pair table side by side wherever that is needed
+    /// Reach this interval: compute the elements of a pair table side by side wherever that is needed, then encode as many
+    /// columns of values at once as it takes
     #[arg(long, value_name = "CYCLES", value_parser = RangedU64ValueParser::<u64>::new().range(1..))]
     interval: Option<u64>,
-    /// Levels of logic between two registers, at most: the fewer, the faster the clock and the more cycles
-    #[arg(long, value_name = "N", conflicts_with = "latency", default_value_t = pipeline::DEFAULT_LEVELS,
+    /// Levels of logic between two registers, at most: the fewer, the faster the clock and the more cycles. Without it as many as
+    /// `--clock` leaves room for on the target, or 20
+    #[arg(long, value_name = "N", conflicts_with = "latency",
           value_parser = RangedU64ValueParser::<u32>::new().range(1..=u64::from(MOST_LEVELS)))]
-    levels: u32,
+    levels: Option<u32>,
     /// What the banks of tables may be made of on the target: the cheapest of all, or memories alone (macros, block RAM, flip-flops),
     /// as contents need that change after the hardware was made
     #[arg(long, value_enum, value_name = "WHICH", default_value_t = BankChoice::Any)]
     banks: BankChoice,
-    /// Take only memory macros that show their word within a cycle of this clock
+    /// Reach this clock, by what was measured of the target's logic: put as many levels between two registers as it leaves room for,
+    /// and take only memory macros that show their word within a cycle
     #[arg(long, value_name = "MHZ", value_parser = RangedU64ValueParser::<u32>::new().range(1..=100_000))]
     clock: Option<u32>,
 }
@@ -54,7 +59,7 @@ impl PlanArgs {
         self.plan.is_some()
             || self.latency.is_some()
             || self.interval.is_some()
-            || self.levels != pipeline::DEFAULT_LEVELS
+            || self.levels.is_some()
             || self.rules() != Rules::default()
     }
 
@@ -71,7 +76,7 @@ impl PlanArgs {
         let directives = if let Some(path) = &self.plan {
             read(path, design)?
         } else {
-            let (flat, levels) = self.timed(design)?;
+            let (flat, levels) = self.timed(design, target)?;
             self.folded(design, flat, levels, target)
         };
         let directives = folding::styled(design, &directives, target, self.rules());
@@ -97,23 +102,26 @@ impl PlanArgs {
     }
 
     /// The layout that the cycles and levels ask for, no row folded, and the levels.
-    fn timed(&self, design: &Design) -> Result<(Directives, u32), Failure> {
-        let shapes = self.shapes(design)?;
+    fn timed(&self, design: &Design, target: &Target) -> Result<(Directives, u32), Failure> {
+        let room = self.room(target)?;
+        let most = self.levels.or(room).unwrap_or(pipeline::DEFAULT_LEVELS);
+        let shapes = self.shapes(design, most)?;
         let Some(wanted) = self.latency else {
-            return Ok((Directives::within(design, &shapes, self.levels), self.levels));
+            return Ok((Directives::within(design, &shapes, most), most));
         };
         let latency = |levels: u32| {
             let directives = Directives::within(design, &shapes, levels);
             (Plan::new(design, &directives).latency, directives)
         };
         // More levels never cost a cycle.
-        let (mut few, mut many) = (1, MOST_LEVELS);
+        let (mut few, mut many) = (1, room.unwrap_or(MOST_LEVELS));
         let (least, mut found) = latency(many);
         if least > wanted {
+            let of = self.clock.map_or("for this model".to_owned(), |mhz| format!("at {mhz} MHz"));
             return Err(Failure::Options {
                 option: "--latency",
                 problem: format!(
-                    "{wanted} cycles cannot be had, {least} are the fewest for this model; ask for at least those"
+                    "{wanted} cycles cannot be had, {least} are the fewest {of}; ask for at least those"
                 ),
             });
         }
@@ -129,27 +137,60 @@ impl PlanArgs {
         Ok((found, many))
     }
 
-    fn shapes(&self, design: &Design) -> Result<Vec<Shape>, Failure> {
+    /// Levels that the clock leaves room for; none where no clock was asked for, or levels were.
+    fn room(&self, target: &Target) -> Result<Option<u32>, Failure> {
+        let Some(mhz) = self.clock.filter(|_| self.levels.is_none()) else { return Ok(None) };
+        let Some(timing) = target.timing else {
+            return Err(Failure::Options {
+                option: "--clock",
+                problem: format!(
+                    "nobody timed the logic of target `{}`; name one whose logic was timed, or say how much fits a cycle with --levels",
+                    target.name
+                ),
+            });
+        };
+        let levels = timing.levels(1000.0 / f64::from(mhz));
+        if levels == 0 {
+            return Err(Failure::Options {
+                option: "--clock",
+                problem: format!(
+                    "{mhz} MHz leave no room for logic between two registers of {}; ask for at most {:.0} MHz",
+                    target.name,
+                    (1000.0 / timing.period_ns(1, 0.0)).floor()
+                ),
+            });
+        }
+        Ok(Some(levels.min(MOST_LEVELS)))
+    }
+
+    fn shapes(&self, design: &Design, levels: u32) -> Result<Vec<Shape>, Failure> {
         let shapes = Directives::shapes(design);
         let Some(wanted) = self.interval else {
             return Ok(shapes);
         };
-        let parallel = vec![Shape::of(Elements::Parallel); design.nodes.len()];
         let interval =
-            |shapes: &[Shape]| Plan::new(design, &Directives::within(design, shapes, self.levels)).interval;
+            |shapes: &[Shape]| Plan::new(design, &Directives::within(design, shapes, levels)).interval;
         if interval(&shapes) <= wanted {
             return Ok(shapes);
         }
-        let least = interval(&parallel);
-        if least > wanted {
-            return Err(Failure::Options {
-                option: "--interval",
-                problem: format!(
-                    "{wanted} cycles cannot be had, {least} are the fewest for this model; ask for at least those"
-                ),
-            });
+        // Then columns come at once, as few as will do.
+        let parallel = vec![Shape::of(Elements::Parallel); design.nodes.len()];
+        let most = design.nodes.iter().map(|node| node.value.rows).max().unwrap_or(1);
+        let tries = (1..=most).rev().map(|groups| columns::side_by_side(design, &parallel, |_| groups));
+        let mut least = u64::MAX;
+        for tried in tries {
+            let cycles = interval(&tried);
+            if cycles <= wanted {
+                return Ok(tried);
+            }
+            least = least.min(cycles);
         }
-        Ok(parallel)
+        Err(Failure::Options {
+            option: "--interval",
+            problem: format!(
+                "{wanted} cycles cannot be had, {least} are the fewest for this model; ask for at least those"
+            ),
+        })
     }
 }
 

@@ -86,7 +86,7 @@ fn items(design: &Design, plan: &Plan) -> Vec<Item> {
             class: class(&node.op),
             ahead: stage.ahead().is_some(),
             band: band(design, &node.name, behind),
-            bits: crate::stage::row_width(node),
+            bits: crate::stage::row_width(node) * stage.at_once(),
             inputs,
         });
     }
@@ -115,6 +115,9 @@ fn lines(design: &Design, plan: &Plan, node: &Node, stage: Stage) -> Vec<String>
         lines.push(format!("{rows} rows ahead"));
     }
     lines.extend(Resources::of_node(design, plan, node, stage).memories.iter().map(ToString::to_string));
+    if stage.at_once() > 1 {
+        lines.push(format!("{} rows at once", stage.at_once()));
+    }
     if stage.directive.fold > 1 {
         lines.push(format!("folded {} times", stage.directive.fold));
     }

@@ -19,7 +19,7 @@ mod stage;
 use std::collections::{BTreeMap, BTreeSet};
 
 use minijinja::{Value as Context, context};
-use tablewright_design::{Design, NodeId};
+use tablewright_design::{Design, Node, NodeId};
 use tablewright_plan::{Plan, PrefetcherPlan};
 
 pub use build::{BuildDir, Origin, changed_files, check_origin, write_build};
@@ -79,15 +79,27 @@ pub struct Boundary {
     /// Its name; the signals are `NAME_valid` and `NAME_data`.
     pub name: String,
     /// Bits of a row.
-    pub width: u64,
+    pub row_width: u64,
+    /// Rows that come at once, the first in the lowest bits.
+    pub at_once: u64,
 }
 
-/// The boundaries of a design, in the order of its nodes.
-pub fn boundaries(design: &Design) -> Vec<Boundary> {
-    design
-        .iter()
-        .map(|(id, node)| Boundary { node: id, name: node.name.clone(), width: stage::row_width(node) })
-        .collect()
+impl Boundary {
+    /// Bits of the data.
+    pub fn width(&self) -> u64 {
+        self.row_width * self.at_once
+    }
+}
+
+/// The boundaries of a design under a plan, in the order of its nodes.
+pub fn boundaries(design: &Design, plan: &Plan) -> Vec<Boundary> {
+    let of = |(id, node): (NodeId, &Node)| Boundary {
+        node: id,
+        name: node.name.clone(),
+        row_width: stage::row_width(node),
+        at_once: plan.stage(id).at_once(),
+    };
+    design.iter().map(of).collect()
 }
 
 /// Bits of the streams' data: whole bytes, as AXI4-Stream wants it.
@@ -246,12 +258,12 @@ pub fn files(design: &Design, plan: &Plan, vectors: &Vectors) -> Result<BTreeMap
     for image in images(design, plan) {
         files.insert(format!("rtl/mem/{}", image.file), image.text());
     }
-    let watched: Vec<Context> = boundaries(design)
+    let watched: Vec<Context> = boundaries(design, plan)
         .iter()
         .map(|b| {
             // Where in the core its signals are.
             let place = if last.as_ref() == Some(&b.name) { "" } else { "u_predictor." };
-            context! { name => b.name.clone(), width => b.width, place }
+            context! { name => b.name.clone(), width => b.width(), place }
         })
         .collect();
     let probe = context! { module => names.probe(), boundaries => watched, ..common.clone() };
@@ -322,14 +334,17 @@ fn harness(
     templates: &Templates,
     loading: Context,
 ) -> Result<String, Error> {
-    let list: Vec<Context> = boundaries(design)
+    let list: Vec<Context> = boundaries(design, plan)
         .iter()
         .map(|b| {
             let stage = plan.stage(b.node);
             context! {
                 name => b.name.clone(),
-                words => b.width.div_ceil(32),
+                words => b.row_width.div_ceil(32),
+                bits => b.row_width,
+                all_words => b.width().div_ceil(32),
                 rows => stage.rows,
+                at_once => b.at_once,
                 ahead => stage.ahead().map_or(0, |(rows, _)| rows),
                 ahead_first => stage.ahead().map_or(0, |(_, first)| first),
                 first => stage.first,

@@ -76,7 +76,7 @@ pub(crate) fn stage(
     let lanes = node.value.lanes;
     let mut text = StageText {
         comment: comment(node, timing),
-        nets: vec![Net { name: node.name.clone(), width: row_width(node) }],
+        nets: vec![Net { name: node.name.clone(), width: row_width(node) * timing.at_once() }],
         wires: Vec::new(),
         instances: Vec::new(),
         generated: None,
@@ -119,7 +119,7 @@ pub(crate) fn stage(
                 input(0),
                 node,
                 encoder,
-                *groups,
+                *groups * timing.at_once() as usize,
                 timing.directive.cuts,
             ));
         }
@@ -267,6 +267,9 @@ pub(crate) fn stage(
             ];
             let bits = input(0).value.lanes as u64 * u64::from(width);
             let mut first = format!("{bits}'d0");
+            if timing.at_once() > 1 {
+                parameters.push(("AtOnce", timing.at_once().to_string()));
+            }
             if let Some(row) = lead {
                 parameters.push(("Lead", "1".to_owned()));
                 first = format!("{bits}'h{}", hex(row, width));
@@ -282,11 +285,11 @@ pub(crate) fn stage(
         }
         Op::Scores { table, heads } => {
             let sequencer = pair::score_sequencer(design, node, table, *heads, timing);
-            pair::stage(&mut text, (&stem, store), design, node, table, timing, sequencer);
+            pair::stage(&mut text, (&stem, store), (design, plan), node, table, timing, sequencer);
         }
         Op::Mix { table, columns } => {
             let sequencer = pair::mix_sequencer(design, node, table, columns, timing);
-            pair::stage(&mut text, (&stem, store), design, node, table, timing, sequencer);
+            pair::stage(&mut text, (&stem, store), (design, plan), node, table, timing, sequencer);
         }
         Op::Residual { a_shift, b_shift } => text.instances.push(Instance {
             module: "tw_residual".to_owned(),
@@ -340,6 +343,13 @@ fn comment(node: &Node, timing: Stage) -> String {
         format!(
             "the last valid in cycle {}, the next access's row r before it in cycle {ahead} + {} r",
             timing.first, timing.row_interval
+        )
+    } else if timing.at_once() > 1 {
+        format!(
+            "{} at once, group g valid in cycle {} + {} g",
+            timing.at_once(),
+            timing.first,
+            timing.row_interval
         )
     } else {
         format!("row r valid in cycle {} + {} r", timing.first, timing.row_interval)

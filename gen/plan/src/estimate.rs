@@ -81,7 +81,9 @@ pub struct Kernel {
     /// Where all rows but the last come ahead of their access: cycle in which row 0 is valid, the access before it accepted
     /// in cycle 0.
     pub ahead_cycle: Option<u64>,
-    /// Cycles from one row to the next.
+    /// Rows that come in one cycle.
+    pub rows_at_once: u64,
+    /// Cycles from one row, or group of rows that come at once, to the next.
     pub row_interval_cycles: u64,
     /// Cycle in which the last row is valid.
     pub last_cycle: u64,
@@ -122,8 +124,38 @@ pub struct TargetEstimate {
     pub more_percent: u32,
     /// Areas or primitives.
     pub figures: Vec<Figure>,
+    /// What the levels of logic make of a cycle; none for a target whose logic nobody timed.
+    pub clock: Option<Clock>,
     /// The banks of every table: shapes and bits are exact, prices modelled. Empty for a target without prices.
     pub banks: Vec<Bank>,
+}
+
+/// Cycles in time. All modelled.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Clock {
+    /// Megahertz.
+    pub mhz: f64,
+    /// Nanoseconds from the acceptance of a window to its bitmap.
+    pub latency_ns: f64,
+    /// Nanoseconds from one window to the next.
+    pub interval_ns: f64,
+    /// How far the periods of cores that were timed lie from the model, at most.
+    pub within_percent: u32,
+}
+
+impl Clock {
+    /// The period that the levels ask for, or the slowest memory.
+    fn of(plan: &Plan, target: &Target, banks: &[Bank]) -> Option<Self> {
+        let timing = target.timing?;
+        let slowest = banks.iter().filter_map(|bank| bank.chosen.clk_to_q_ns).fold(0.0, f64::max);
+        let period = timing.period_ns(plan.depth, slowest);
+        Some(Self {
+            mhz: 1000.0 / period,
+            latency_ns: plan.latency as f64 * period,
+            interval_ns: plan.interval as f64 * period,
+            within_percent: timing.within_percent,
+        })
+    }
 }
 
 impl Estimate {
@@ -134,13 +166,8 @@ impl Estimate {
         let mut kernels: Vec<Kernel> =
             design.iter().map(|(id, node)| kernel(design, plan, node, plan.stage(id))).collect();
         kernels.push(queue(design, plan));
-        let mut figures = target.figures(&total, &banks);
-        figures.extend(target.table_clock_mhz.map(|clock| Figure {
-            what: "clock of the table stages".to_owned(),
-            value: clock,
-            unit: "MHz",
-            basis: Basis::Modelled,
-        }));
+        let figures = target.figures(&total, &banks);
+        let clock = Clock::of(plan, target, &banks);
         Ok(Self {
             model: design.name.clone(),
             latency_cycles: plan.latency,
@@ -164,6 +191,7 @@ impl Estimate {
                 less_percent: target.less_percent,
                 more_percent: target.more_percent,
                 figures,
+                clock,
                 banks,
             },
         })
@@ -183,6 +211,7 @@ fn basis() -> BTreeMap<&'static str, Basis> {
         "register_bits",
         "kernels.first_cycle",
         "kernels.ahead_cycle",
+        "kernels.rows_at_once",
         "kernels.row_interval_cycles",
         "kernels.last_cycle",
         "kernels.occupancy_cycles",
@@ -217,7 +246,7 @@ fn basis() -> BTreeMap<&'static str, Basis> {
 
 fn kernel(design: &Design, plan: &Plan, node: &Node, stage: Stage) -> Kernel {
     let copies = match &node.op {
-        Op::Encode { groups, .. } => *groups as u64,
+        Op::Encode { groups, .. } => *groups as u64 * stage.at_once(),
         _ => 0,
     };
     let timed = Kernel {
@@ -228,6 +257,7 @@ fn kernel(design: &Design, plan: &Plan, node: &Node, stage: Stage) -> Kernel {
         format: node.value.format.to_string(),
         first_cycle: stage.first,
         ahead_cycle: stage.ahead().map(|(_, cycle)| cycle),
+        rows_at_once: stage.at_once(),
         row_interval_cycles: stage.row_interval,
         last_cycle: stage.last(),
         occupancy_cycles: stage.occupancy(),
@@ -247,6 +277,7 @@ fn queue(design: &Design, plan: &Plan) -> Kernel {
         format: "u1.0".to_owned(),
         // In the cycle after it was written a bitmap is at the output.
         first_cycle: plan.latency,
+        rows_at_once: 1,
         row_interval_cycles: 1,
         last_cycle: plan.latency,
         occupancy_cycles: 1,
@@ -285,7 +316,7 @@ mod tests {
             source: String::new(),
             less_percent: 1,
             more_percent: 1,
-            table_clock_mhz: None,
+            timing: None,
             cells: None,
             fpga: None,
         };

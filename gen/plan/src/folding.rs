@@ -120,7 +120,7 @@ mod tests {
             source: String::new(),
             less_percent: 1,
             more_percent: 1,
-            table_clock_mhz: None,
+            timing: None,
             cells: Some(Cells {
                 rom_bit: 1000.0,
                 flip_flop: 1.0,

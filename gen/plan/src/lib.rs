@@ -2,6 +2,7 @@
 //!
 //! * [`pipeline`]: the steps of each node, and where registers cut them.
 //! * [`banks`]: what each bank is made of on a target, what that wastes, and why; [`folding`]: where rows are folded over depth.
+//! * [`columns`]: columns of values that come at once.
 //! * [`text`]: the Plan language.
 //! * [`schedule`]: the cycle of every row of every value.
 //! * [`prefetcher`]: what is around the predictor, and how long it takes.
@@ -10,6 +11,7 @@
 //! * [`estimate`]: all of it together, each figure marked exact or modelled.
 
 pub mod banks;
+pub mod columns;
 pub mod estimate;
 pub mod folding;
 pub mod pipeline;

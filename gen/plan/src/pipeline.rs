@@ -11,6 +11,7 @@ use tablewright_design::{
 };
 
 use crate::banks::Style;
+use crate::columns::side_by_side;
 
 /// Levels between two registers where nobody says otherwise.
 pub const DEFAULT_LEVELS: u32 = 20;
@@ -68,12 +69,14 @@ pub struct Shape {
     pub fold: u32,
     /// What the banks of a table are made of.
     pub style: Style,
+    /// Rows that come at once ([`at_once`](crate::columns::at_once)).
+    pub at_once: u32,
 }
 
 impl Shape {
-    /// A row at once, from banks of whatever the synthesis takes.
+    /// Row by row, each of them whole, from banks of whatever the synthesis takes.
     pub fn of(elements: Elements) -> Self {
-        Self { elements, fold: 1, style: Style::Auto }
+        Self { elements, fold: 1, style: Style::Auto, at_once: 1 }
     }
 }
 
@@ -88,17 +91,19 @@ pub struct Directive {
     pub fold: u32,
     /// As in [`Shape`].
     pub style: Style,
+    /// As in [`Shape`].
+    pub at_once: u32,
 }
 
 impl Directive {
     /// Of a shape and its cuts.
-    pub fn new(Shape { elements, fold, style }: Shape, cuts: u32) -> Self {
-        Self { cuts, elements, fold, style }
+    pub fn new(Shape { elements, fold, style, at_once }: Shape, cuts: u32) -> Self {
+        Self { cuts, elements, fold, style, at_once }
     }
 
     /// Without the cuts.
     pub fn shape(&self) -> Shape {
-        Shape { elements: self.elements, fold: self.fold, style: self.style }
+        Shape { elements: self.elements, fold: self.fold, style: self.style, at_once: self.at_once }
     }
 }
 
@@ -123,7 +128,8 @@ pub fn part(outputs: usize, fold: u32) -> usize {
 pub struct Directives(pub Vec<Directive>);
 
 impl Directives {
-    /// Pair tables parallel where their banks are no wider than [`WIDEST_BANK`].
+    /// Pair tables parallel where their banks are no wider than [`WIDEST_BANK`]; columns leave a transpose in no more cycles than
+    /// its rows came in, where they can leave at once.
     pub fn shapes(design: &Design) -> Vec<Shape> {
         let of = |node: &Node| match &node.op {
             Op::Scores { table, .. } | Op::Mix { table, .. } if bank_width(table) > WIDEST_BANK => {
@@ -131,7 +137,8 @@ impl Directives {
             }
             _ => Shape::of(Elements::Parallel),
         };
-        design.nodes.iter().map(of).collect()
+        let shapes: Vec<Shape> = design.nodes.iter().map(of).collect();
+        side_by_side(design, &shapes, |transpose| design.node(transpose.inputs[0]).value.rows)
     }
 
     /// As few registers as leave at most `budget` levels between two of them, where that can be had: a step that alone has

@@ -184,7 +184,7 @@ impl Resources {
                 );
             }
             Op::Encode { encoder, groups } => {
-                r.encoder(encoder, *groups as u64, stage.directive.cuts, design.loaded);
+                r.encoder(encoder, *groups as u64 * stage.at_once(), stage.directive.cuts, design.loaded);
                 if let Some(protection) = design.loaded {
                     r.held_trees(protection, encoder);
                 }
@@ -227,7 +227,7 @@ impl Resources {
                 let kept = input(0).rows as u64;
                 r.registers(
                     index_bits(kept)
-                        + clog2(columns + 1)
+                        + clog2(stage.groups() + 1)
                         + clog2(pace + 1)
                         + (kept + u64::from(lead.is_some())) * columns * u64::from(width),
                 );
@@ -250,7 +250,7 @@ impl Resources {
             Op::Scores { table, .. } | Op::Mix { table, .. }
                 if stage.directive.elements == Elements::Parallel =>
             {
-                r.pair_table(node, [input(0), input(1)], table, stage);
+                r.pair_table(node, [input(0), input(1)], table, (stage, plan.stage(node.inputs[1])));
             }
             Op::Scores { table, heads } => {
                 let heads = *heads as u64;

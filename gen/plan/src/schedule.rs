@@ -27,7 +27,7 @@ const NEAREST_OVERHEAD: u64 = 4;
 pub struct Stage {
     /// Cycle in which row 0 is valid, or with a `gap` the last row; the window is accepted in cycle 0.
     pub first: u64,
-    /// Cycles from one row to the next.
+    /// Cycles from one row to the next, or where several come at once from one such group to the next.
     pub row_interval: u64,
     /// Rows.
     pub rows: u64,
@@ -55,7 +55,17 @@ impl Stage {
     /// Cycle in which row `r` is valid.
     pub fn row(&self, r: u64) -> u64 {
         debug_assert!(self.gap == 0 || r + 1 == self.rows, "row {r} is ahead of its access");
-        if self.gap > 0 { self.first } else { self.first + r * self.row_interval }
+        if self.gap > 0 { self.first } else { self.first + r / self.at_once() * self.row_interval }
+    }
+
+    /// Rows that come in one cycle.
+    pub fn at_once(&self) -> u64 {
+        u64::from(self.directive.at_once)
+    }
+
+    /// Groups of rows that come at once.
+    pub fn groups(&self) -> u64 {
+        self.rows / self.at_once()
     }
 
     /// Rows that come ahead of their access, and the cycle of the first of them, counted from the acceptance of the access
@@ -72,7 +82,7 @@ impl Stage {
 
     /// Cycles from row 0 to the last row, which have no other between them.
     fn span(&self) -> u64 {
-        (self.rows - 1) * self.row_interval
+        (self.groups() - 1) * self.row_interval
     }
 
     /// Of the `left` rows of a window, from which a pair table makes `rows`, those that wait for the right rows at a time.
@@ -361,7 +371,7 @@ fn stage(node: &Node, inputs: &[Stage], pace: u64, directive: Directive) -> Stag
                 row_interval: pace,
                 rows,
                 busy_from: inputs[0].first,
-                busy_to: first + (rows - 1) * pace,
+                busy_to: first + (rows / u64::from(directive.at_once) - 1) * pace,
                 room: 1,
                 directive,
                 delay: 0,

@@ -27,15 +27,39 @@ pub struct Target {
     pub less_percent: u32,
     /// How far above them it may lie, in percent, judged likewise.
     pub more_percent: u32,
-    /// Clock that a table stage reaches, in MHz, where it was measured after routing. Arithmetic units may be slower.
+    /// How long logic takes here, where it was measured.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub table_clock_mhz: Option<f64>,
+    pub timing: Option<Timing>,
     /// Standard cells.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cells: Option<Cells>,
     /// Programmable logic.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fpga: Option<Fpga>,
+}
+
+/// The period that levels of logic ask for: a straight line through cores that were mapped and timed.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Timing {
+    /// Nanoseconds that a register takes of every period, whatever lies between two: clock to output, setup, wires.
+    pub register_ns: f64,
+    /// Nanoseconds of a level.
+    pub level_ns: f64,
+    /// How far the measured periods lie from the line, at most.
+    pub within_percent: u32,
+}
+
+impl Timing {
+    /// Nanoseconds of a cycle with so many levels between two registers, and no memory slower than `clk_to_q_ns`.
+    pub fn period_ns(&self, levels: u32, clk_to_q_ns: f64) -> f64 {
+        (self.register_ns + self.level_ns * f64::from(levels)).max(clk_to_q_ns)
+    }
+
+    /// Levels that a period leaves room for; 0 where it is too short for one.
+    pub fn levels(&self, period_ns: f64) -> u32 {
+        ((period_ns - self.register_ns) / self.level_ns).max(0.0) as u32
+    }
 }
 
 /// Areas in µm².
@@ -175,8 +199,17 @@ impl Target {
         if self.cells.is_some() && self.fpga.is_some() {
             return refuse("cells", "there beside fpga".to_owned(), "a target is one or the other");
         }
-        let mut positive: Vec<(&str, f64)> =
-            self.table_clock_mhz.map(|c| ("table_clock_mhz", c)).into_iter().collect();
+        let mut positive: Vec<(&str, f64)> = Vec::new();
+        if let Some(t) = &self.timing {
+            if !(1..=100).contains(&t.within_percent) {
+                return refuse(
+                    "timing.within_percent",
+                    t.within_percent.to_string(),
+                    "give the measured error, 1 to 100",
+                );
+            }
+            positive.extend([("timing.register_ns", t.register_ns), ("timing.level_ns", t.level_ns)]);
+        }
         if let Some(c) = &self.cells {
             positive.extend([
                 ("cells.rom_bit", c.rom_bit),
@@ -265,7 +298,7 @@ mod tests {
             source: String::new(),
             less_percent: 60,
             more_percent: 30,
-            table_clock_mhz: None,
+            timing: None,
             cells: Some(Cells {
                 rom_bit: 1.0,
                 flip_flop: 2.0,

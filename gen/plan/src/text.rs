@@ -3,7 +3,8 @@
 //! Data-centric directives as in MAESTRO (Kwon et al., MICRO 2019) over three dimensions: tokens `t` (rows), subspaces `c`
 //! and outputs `n` (elements of a row). `SpatialMap(1,1) d` has all of d at once, in hardware of its own;
 //! `TemporalMap(1,1) d` one after the other; `TemporalMap(k,k) n; Cluster(k); SpatialMap(1,1) n` k at once and these groups
-//! one after the other. `cuts` says behind which of its steps a kernel has a register, the first step first; a `|` is a
+//! one after the other. Rows can come at once out of a transpose, on their way into a pair table: `TemporalMap(k,k) t; Cluster(k);
+//! SpatialMap(1,1) t`, which takes k encoders; the kernel that encodes them says the same. `cuts` says behind which of its steps a kernel has a register, the first step first; a `|` is a
 //! memory's own register, which cannot be left out. `Bank` says what the banks of a table are made of ([`Style`]); without it
 //! that is left to the synthesis. A table whose outputs come k at once has rows that are folded over the depth of its banks.
 //!
@@ -22,9 +23,10 @@
 
 use std::fmt::Write;
 
-use tablewright_design::{Design, Node, Op};
+use tablewright_design::{Design, Node, NodeId, Op};
 
 use crate::banks::Style;
+use crate::columns::{at_once, kept_codes};
 use crate::pipeline::{Directive, Directives, Elements, Shape, Step, folds, part, steps};
 
 /// A plan file that cannot be followed.
@@ -66,20 +68,27 @@ pub fn print(design: &Design, directives: &Directives) -> String {
 }
 
 /// The maps of a node, outermost first.
-fn maps(node: &Node, Shape { elements, fold, .. }: Shape) -> Vec<String> {
+fn maps(node: &Node, Shape { elements, fold, at_once, .. }: Shape) -> Vec<String> {
     let spatial = |d: &str| format!("SpatialMap(1,1) {d};");
     let temporal = |d: &str| format!("TemporalMap(1,1) {d};");
-    let mut lines = vec![temporal("t")];
+    let together =
+        |n: usize, d: &str| format!("TemporalMap({n},{n}) {d}; Cluster({n}); SpatialMap(1,1) {d};");
+    let mut lines = vec![match at_once as usize {
+        1 => temporal("t"),
+        rows if rows == node.value.rows => spatial("t"),
+        rows => together(rows, "t"),
+    }];
     if !node.op.tables().is_empty() {
         lines.push(spatial("c"));
     }
-    let at_once = |n: usize| format!("TemporalMap({n},{n}) n; Cluster({n}); SpatialMap(1,1) n;");
     lines.push(match (&node.op, elements) {
         (Op::Scores { .. } | Op::Mix { .. }, Elements::Serial) => temporal("n"),
-        (Op::Mix { columns, .. }, Elements::Parallel) => at_once(columns.iter().copied().max().unwrap_or(1)),
+        (Op::Mix { columns, .. }, Elements::Parallel) => {
+            together(columns.iter().copied().max().unwrap_or(1), "n")
+        }
         (Op::Lookup { table }, _) if fold > 1 => match part(table.outputs, fold) {
             1 => temporal("n"),
-            outputs => at_once(outputs),
+            outputs => together(outputs, "n"),
         },
         _ => spatial("n"),
     });
@@ -99,7 +108,7 @@ fn cuts(steps: &[Step], mask: u32) -> String {
 pub fn parse(text: &str, design: &Design, otherwise: &Directives) -> Result<Directives, PlanError> {
     let mut reader = Reader { words: words(text), at: 0 };
     let mut directives = otherwise.clone();
-    let mut seen = vec![false; design.nodes.len()];
+    let mut lines = vec![None; design.nodes.len()];
     reader.expect("Plan", "a plan begins with `Plan NAME {`")?;
     let name = reader.next("a plan begins with `Plan NAME {`")?;
     if name.text != design.name {
@@ -122,21 +131,22 @@ pub fn parse(text: &str, design: &Design, otherwise: &Directives) -> Result<Dire
             }
         }
         let name = reader.next("a kernel begins with `Kernel NAME {`")?;
-        let Some((id, node)) = design.iter().find(|(_, node)| node.name == name.text) else {
+        let Some((id, _)) = design.iter().find(|(_, node)| node.name == name.text) else {
             return Err(name.error(
                 format!("there is no kernel `{}`", name.text),
                 "`tablewright info MODEL --plan` prints all of them".to_owned(),
             ));
         };
-        if std::mem::replace(&mut seen[id.0], true) {
+        if lines[id.0].replace(name.line).is_some() {
             return Err(name.error(
                 format!("kernel `{}` stands here for the second time", name.text),
                 "say all about it in one place".to_owned(),
             ));
         }
         reader.expect("{", "a kernel begins with `Kernel NAME {`")?;
-        directives.0[id.0] = kernel(&mut reader, node, directives.0[id.0])?;
+        directives.0[id.0] = kernel(&mut reader, design, id, directives.0[id.0])?;
     }
+    agree(design, &mut directives, &lines)?;
     match reader.words.get(reader.at) {
         Some(word) => Err(word.error(
             format!("`{}` behind the end of the plan", word.text),
@@ -146,8 +156,58 @@ pub fn parse(text: &str, design: &Design, otherwise: &Directives) -> Result<Dire
     }
 }
 
+/// Rows that come at once are encoded at once, and kept by a pair table whose elements are parallel. Where the file says it of one
+/// kernel alone (`lines`: where they begin), the others follow.
+fn agree(design: &Design, directives: &mut Directives, lines: &[Option<usize>]) -> Result<(), PlanError> {
+    for (id, node) in design.iter() {
+        let Some(codes) = kept_codes(design, id) else { continue };
+        let encoder = &design.node(codes).name;
+        let said = match (lines[id.0], lines[codes.0]) {
+            (None, Some(_)) => codes,
+            _ => id,
+        };
+        let own = directives.of(said).at_once;
+        if let (Some(_), Some(line)) = (lines[id.0], lines[codes.0])
+            && directives.of(codes).at_once != own
+        {
+            return Err(PlanError {
+                line,
+                problem: format!(
+                    "`{}` has {own} rows at once and `{encoder}` {}",
+                    node.name,
+                    directives.of(codes).at_once
+                ),
+                remedy: "give both the same maps of t".to_owned(),
+            });
+        }
+        let serial = design.iter().find(|(id, node)| {
+            node.inputs.contains(&codes) && directives.of(*id).elements == Elements::Serial
+        });
+        let at_once = match (serial, lines[said.0]) {
+            (Some(_), None) => 1,
+            (Some((_, pairs)), Some(line)) if own > 1 => {
+                return Err(PlanError {
+                    line,
+                    problem: format!("`{}` takes one row of `{encoder}` a cycle, not {own}", pairs.name),
+                    remedy: format!("write `TemporalMap(1,1) t;` for `{}` and `{encoder}`", node.name),
+                });
+            }
+            _ => own,
+        };
+        directives.0[id.0].at_once = at_once;
+        directives.0[codes.0].at_once = at_once;
+    }
+    Ok(())
+}
+
 /// What is inside a kernel's braces.
-fn kernel(reader: &mut Reader<'_>, node: &Node, otherwise: Directive) -> Result<Directive, PlanError> {
+fn kernel(
+    reader: &mut Reader<'_>,
+    design: &Design,
+    id: NodeId,
+    otherwise: Directive,
+) -> Result<Directive, PlanError> {
+    let node = design.node(id);
     let mut said = String::new();
     let mut mask: Option<Word<'_>> = None;
     let mut style = otherwise.style;
@@ -168,7 +228,7 @@ fn kernel(reader: &mut Reader<'_>, node: &Node, otherwise: Directive) -> Result<
     let here = reader.words[first.min(reader.words.len() - 1)].clone();
     let said = said.replace([' ', ';'], "");
     let flat = |shape| maps(node, shape).concat().replace([' ', ';'], "");
-    let ways = ways(node);
+    let ways = ways(design, id);
     let old = otherwise.shape();
     let shape = if said.is_empty() {
         old
@@ -177,7 +237,7 @@ fn kernel(reader: &mut Reader<'_>, node: &Node, otherwise: Directive) -> Result<
     } else {
         let mut all: Vec<String> = ways.iter().map(|&shape| maps(node, shape).join(" ")).collect();
         all.dedup();
-        // Of the many ways to fold a wide row the least, the next and the most.
+        // Of many ways the least, the next and the most.
         if all.len() > 3 {
             all = vec![all[0].clone(), all[1].clone(), "...".to_owned(), all[all.len() - 1].clone()];
         }
@@ -198,11 +258,15 @@ fn kernel(reader: &mut Reader<'_>, node: &Node, otherwise: Directive) -> Result<
 }
 
 /// All ways to lay a node out, the cuts apart.
-fn ways(node: &Node) -> Vec<Shape> {
+fn ways(design: &Design, id: NodeId) -> Vec<Shape> {
+    let node = design.node(id);
+    let plain = Shape::of(Elements::Parallel);
     if let Op::Scores { .. } | Op::Mix { .. } = node.op {
         return [Elements::Parallel, Elements::Serial].map(Shape::of).into();
     }
-    folds(node).into_iter().map(|fold| Shape { fold, ..Shape::of(Elements::Parallel) }).collect()
+    let folded = folds(node).into_iter().map(|fold| Shape { fold, ..plain });
+    let wide = at_once(design, id).into_iter().skip(1).map(|at_once| Shape { at_once, ..plain });
+    folded.chain(wide).collect()
 }
 
 /// What stands behind `Bank`.
@@ -310,128 +374,4 @@ impl<'a> Reader<'a> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::schedule::Plan;
-    use proptest::prelude::*;
-    use tablewright_design::{lower, passes};
-    use tablewright_model::testing::{dart_s, dart_s_spec, random_model};
-
-    fn design() -> Design {
-        passes::for_hardware(&lower(&random_model(&dart_s(), dart_s_spec(), 1)))
-    }
-
-    #[test]
-    fn what_is_printed_is_read_back() {
-        let design = design();
-        let automatic = Directives::automatic(&design);
-        let serial = vec![Shape::of(Elements::Serial); design.nodes.len()];
-        // Every table folded as far as it can be, its banks made of one thing or the other.
-        let styles =
-            [Style::Logic, Style::Block { words: 512, width: 36 }, Style::Macro { words: 256, width: 64 }];
-        let folded = |(i, node): (usize, &Node)| {
-            let fold = folds(node).last().copied().unwrap_or(1);
-            let style = if node.op.tables().is_empty() { Style::Auto } else { styles[i % 3] };
-            Shape { fold, style, ..Shape::of(Elements::Parallel) }
-        };
-        let folded: Vec<Shape> = design.nodes.iter().enumerate().map(folded).collect();
-        for directives in [
-            automatic.clone(),
-            Directives::within(&design, &serial, 1),
-            Directives::within(&design, &folded, 9),
-            Directives::within(&design, &Directives::shapes(&design), 9),
-        ] {
-            let text = print(&design, &directives);
-            let read = parse(&text, &design, &automatic).expect("what print wrote");
-            assert_eq!(print(&design, &read), text);
-            for (id, node) in design.iter() {
-                assert_eq!(read.of(id).cuts, directives.of(id).cuts, "{}", node.name);
-                assert_eq!(read.of(id).style, directives.of(id).style, "{}", node.name);
-                assert_eq!(read.of(id).fold, directives.of(id).fold, "{}", node.name);
-            }
-        }
-    }
-
-    #[test]
-    fn what_is_left_out_stays() {
-        let design = design();
-        let automatic = Directives::automatic(&design);
-        let text = format!(
-            "Plan {} {{ Kernel l0_mix {{ TemporalMap(1,1) t; SpatialMap(1,1) c; TemporalMap(1,1) n; }} }}",
-            design.name
-        );
-        let read = parse(&text, &design, &automatic).expect("what print wrote");
-        let changed: Vec<&str> = design
-            .iter()
-            .filter(|(id, _)| read.of(*id) != automatic.of(*id))
-            .map(|(_, node)| node.name.as_str())
-            .collect();
-        assert_eq!(changed, ["l0_mix"]);
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
-
-        /// Damaged files are refused or make a plan like any other.
-        #[test]
-        fn damaged_files_do_no_harm(
-            cuts in prop::collection::vec((any::<prop::sample::Index>(), 0usize..30, "[01|{}();,a-zK ]{0,6}"), 1..5),
-        ) {
-            let design = design();
-            let automatic = Directives::automatic(&design);
-            let mut text = print(&design, &automatic);
-            for (at, removed, put) in cuts {
-                let start = at.index(text.len());
-                let end = (start + removed).min(text.len());
-                text.replace_range(start..end, &put);
-            }
-            if let Ok(directives) = parse(&text, &design, &automatic) {
-                let plan = Plan::new(&design, &directives);
-                prop_assert!(plan.latency > 0 && plan.depth >= 1);
-            }
-        }
-    }
-
-    #[test]
-    fn what_cannot_be_followed_is_named() {
-        let design = design();
-        let automatic = Directives::automatic(&design);
-        let name = &design.name;
-        let cases = [
-            (String::new(), "line 1: the file ends here; a plan begins with `Plan NAME {`"),
-            ("Plan other {\n}".to_owned(), "line 1: a plan of `other`"),
-            (format!("Plan {name} {{\n Kernel nobody {{ }} }}"), "line 2: there is no kernel `nobody`"),
-            (
-                format!("Plan {name} {{\n Kernel head {{\n cuts 1; }} }}"),
-                "line 3: cuts `1` for `head`, which has 2 steps",
-            ),
-            (
-                format!("Plan {name} {{\n Kernel head {{\n TemporalMap(1,1) n; }} }}"),
-                "line 3: these maps cannot be laid out for `head` (lookup); write `TemporalMap(1,1) t; SpatialMap(1,1) c; \
-                 SpatialMap(1,1) n;` or `TemporalMap(1,1) t; SpatialMap(1,1) c; TemporalMap(128,128) n; Cluster(128); \
-                 SpatialMap(1,1) n;` or `...` or `TemporalMap(1,1) t; SpatialMap(1,1) c; TemporalMap(1,1) n;`",
-            ),
-            (
-                format!("Plan {name} {{\n Kernel head {{\n Bank marble; }} }}"),
-                "line 3: `Bank marble` is no style of a bank; write `Bank auto;`, `Bank logic;`",
-            ),
-            (
-                format!("Plan {name} {{\n Kernel head {{\n Bank macro 64x; }} }}"),
-                "line 3: `Bank macro 64x` is no style of a bank",
-            ),
-            (
-                format!("Plan {name} {{\n Kernel window {{\n Bank logic; }} }}"),
-                "line 3: `Bank` for `window` (window), which has no table; leave it out",
-            ),
-            (
-                format!("Plan {name} {{ Kernel head {{ }}\n Kernel head {{ }} }}"),
-                "line 2: kernel `head` stands here for",
-            ),
-            (format!("Plan {name} {{ }} }}"), "line 1: `}` behind the end of the plan"),
-        ];
-        for (text, expected) in cases {
-            let error = parse(&text, &design, &automatic).expect_err("a fault").to_string();
-            assert!(error.starts_with(expected), "{text}: {error}");
-        }
-    }
-}
+mod tests;

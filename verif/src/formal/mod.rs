@@ -263,6 +263,7 @@ impl Subject<'_> {
         let module = self.names.node(&node.name);
         let banks: Vec<String> = self.banks(&module)?.into_iter().map(|i| i.name).collect();
         let [left, right] = [0, 1].map(|i| &self.design.node(node.inputs[i]).value);
+        let right_at_once = self.plan.stage(node.inputs[1]).at_once();
         let code = u64::from(table.rows.ilog2() / 2);
         let group = code * table.subspaces as u64;
         let (collect, places) = if let Op::Mix { columns, .. } = &node.op {
@@ -283,7 +284,7 @@ impl Subject<'_> {
             sum_width: node.value.format.width,
             latency: self.registers(id),
             left_width: left.lanes as u64 * code,
-            right_width: right.lanes as u64 * code,
+            right_width: right_at_once * right.lanes as u64 * code,
             kept_width: (right.rows * right.lanes) as u64 * code,
             places,
             collect,
@@ -317,6 +318,8 @@ impl Subject<'_> {
         let Op::Encode { encoder, groups } = &node.op else {
             return Ok(None);
         };
+        // Rows that come at once are groups of one row.
+        let groups = *groups * self.plan.stage(id).at_once() as usize;
         let name = format!("encoder {}", node.name);
         let IntEncoderKind::Tree { split, threshold, .. } = &encoder.kind else {
             let check = Check::new(
@@ -342,7 +345,7 @@ impl Subject<'_> {
             .covering("thresholds", threshold.len() as u64)
             .covering("depth", latency + 1),
             prepare: format!("read_verilog {}", self.files(&module)?),
-            checkers: vec![encoder::checker(&module, encoder, (split, threshold), *groups, input, latency)],
+            checkers: vec![encoder::checker(&module, encoder, (split, threshold), groups, input, latency)],
             proof: Proof::Pipeline(latency + 1),
         }))
     }

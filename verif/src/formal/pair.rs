@@ -19,7 +19,7 @@ pub(crate) struct Pair<'a> {
     pub latency: u64,
     /// Bits of a left row.
     pub left_width: u64,
-    /// Bits of a right row.
+    /// Bits of the right rows that come at once.
     pub right_width: u64,
     /// Bits of all right rows.
     pub kept_width: u64,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::Serialize;
 use tablewright_design::Design;
 use tablewright_emit::{BuildDir, Names, boundaries, stream_widths};
+use tablewright_plan::Plan;
 
 use crate::Error;
 use crate::tool::{run, run_for, tail};
@@ -77,6 +78,7 @@ pub(super) fn read(core: &str) -> String {
 pub(super) fn plant(
     build: &BuildDir,
     design: &Design,
+    plan: &Plan,
     options: &Options,
     folder: &Path,
 ) -> Result<Vec<Mutant>, Error> {
@@ -108,7 +110,7 @@ pub(super) fn plant(
     std::fs::write(&script, apply).map_err(io(&script))?;
     run("yosys", Command::new("yosys").arg("-q").arg(&script).current_dir(build.rtl()))?;
     let around = folder.join("core.v");
-    std::fs::write(&around, around_text(design, &core, width)).map_err(io(&around))?;
+    std::fs::write(&around, around_text(design, plan, &core, width)).map_err(io(&around))?;
     Ok(mutants)
 }
 
@@ -158,12 +160,12 @@ fn bits_for(mutants: usize) -> u32 {
 }
 
 /// A core of the right name with the mutated one in it; its values stand where the probe reads them.
-fn around_text(design: &Design, core: &str, width: u32) -> String {
+fn around_text(design: &Design, plan: &Plan, core: &str, width: u32) -> String {
     let (in_width, out_width) = stream_widths(design);
     let (mut own, mut inner, mut down) = (String::new(), String::new(), String::new());
-    let values = boundaries(design);
+    let values = boundaries(design, plan);
     for (i, b) in values.iter().enumerate() {
-        let (name, high) = (&b.name, b.width - 1);
+        let (name, high) = (&b.name, b.width() - 1);
         if i + 1 == values.len() {
             let _ = writeln!(own, "  wire {name}_valid = u_mutated.{name}_valid;");
             let _ = writeln!(own, "  wire [{high}:0] {name}_data = u_mutated.{name}_data;");

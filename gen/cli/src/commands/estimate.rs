@@ -144,7 +144,10 @@ fn kernels(kernels: &[Kernel]) -> String {
             vec![
                 k.name.clone(),
                 k.op.into(),
-                count(k.rows),
+                match k.rows_at_once {
+                    1 => count(k.rows),
+                    at_once => format!("{}, {at_once} at once", count(k.rows)),
+                },
                 count(k.lanes),
                 k.format.clone(),
                 count(k.first_cycle),
@@ -189,8 +192,15 @@ fn totals(estimate: &Estimate) -> String {
         ("writable memories", bits(estimate.writable_bits)),
         ("flip-flops", count(estimate.register_bits)),
     ];
-    let levels = ("logic between two registers", format!("{} levels", estimate.levels));
-    let rows = rows.into_iter().map(|row| (row, exact)).chain([(levels, modelled)]);
+    let mut guessed = vec![("logic between two registers", format!("{} levels", estimate.levels))];
+    if let Some(clock) = estimate.target.clock {
+        guessed.extend([
+            ("clock", format!("{:.0} MHz, give or take {} %", clock.mhz, clock.within_percent)),
+            ("latency at that clock", format!("{:.0} ns", clock.latency_ns)),
+            ("interval at that clock", format!("{:.0} ns", clock.interval_ns)),
+        ]);
+    }
+    let rows = rows.into_iter().map(|row| (row, exact)).chain(guessed.into_iter().map(|row| (row, modelled)));
     grid(
         &["in all", "", ""],
         &[],

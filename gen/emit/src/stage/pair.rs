@@ -1,7 +1,7 @@
 //! Pair tables in the core: at once, or element by element between a sequencer and a collector.
 
 use tablewright_design::{Design, IntTable, Node};
-use tablewright_plan::{Elements, Stage};
+use tablewright_plan::{Elements, Plan, Stage};
 
 use super::store::Store;
 use super::table::{pair_table_module, table_module};
@@ -60,7 +60,7 @@ pub(super) fn mix_sequencer(
 pub(super) fn stage(
     text: &mut StageText,
     (module, store): (&str, Store<'_>),
-    design: &Design,
+    (design, plan): (&Design, &Plan),
     node: &Node,
     table: &IntTable,
     timing: Stage,
@@ -74,8 +74,10 @@ pub(super) fn stage(
     if timing.directive.elements == Elements::Parallel {
         let ports = operands("left", &input(0).name, "right", &input(1).name, &node.name);
         text.instances.push(instance(format!("u_{}", node.name), ports));
+        let right_at_once = plan.stage(node.inputs[1]).at_once();
+        let operands = [input(0), input(1)];
         text.generated =
-            Some(pair_table_module(module.to_owned(), store, node, [input(0), input(1)], table, timing));
+            Some(pair_table_module(module.to_owned(), store, node, operands, table, (timing, right_at_once)));
         return;
     }
     let (pair, element) = (format!("{}_pair", node.name), format!("{}_element", node.name));

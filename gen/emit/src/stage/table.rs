@@ -57,7 +57,7 @@ pub(super) fn pair_table_module(
     node: &Node,
     [left, right]: [&Node; 2],
     table: &IntTable,
-    timing: Stage,
+    (timing, right_at_once): (Stage, u64),
 ) -> Generated {
     /// The columns of one head.
     #[derive(Serialize)]
@@ -128,6 +128,7 @@ pub(super) fn pair_table_module(
         left_rows => timing.waiting_rows(left.value.rows as u64, node.value.rows as u64),
         right_rows => right.value.rows,
         right_width => right.value.lanes * code_bits,
+        right_at_once,
         steps,
         cuts => bits(cuts, steps),
         style => timing.directive.style.rom_style(),

@@ -49,7 +49,7 @@ fn target(cells: Option<Cells>, fpga: Option<Fpga>) -> Target {
         source: String::new(),
         less_percent: 1,
         more_percent: 1,
-        table_clock_mhz: None,
+        timing: None,
         cells,
         fpga,
     }

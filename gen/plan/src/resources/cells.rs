@@ -83,7 +83,7 @@ impl Resources {
         node: &Node,
         [left, right]: [&Value; 2],
         table: &IntTable,
-        stage: Stage,
+        (stage, right_stage): (Stage, Stage),
     ) {
         let sum_width = node.value.format.width;
         let (cuts, elements) = (stage.directive.cuts, node.value.lanes as u64);
@@ -96,7 +96,7 @@ impl Resources {
             _ => (right.lanes as u64 / subspaces, elements, false),
         };
         let kept = right.rows as u64;
-        self.registers(index_bits(kept) + kept * right.lanes as u64 * code);
+        self.registers(index_bits(right_stage.groups()) + kept * right.lanes as u64 * code);
         if stage.delay > 0 {
             let waiting = stage.waiting_rows(left.rows as u64, node.value.rows as u64);
             self.ram(waiting, left.lanes as u64 * code);
