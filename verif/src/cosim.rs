@@ -16,7 +16,7 @@ use tablewright_plan::Plan;
 
 use crate::Error;
 use crate::tool::{start_error, tail};
-use crate::verilate::{Harness, compile};
+use crate::verilate::{Compile, Harness, compile};
 
 /// Windows sent to the harness at a time.
 const BATCH: usize = 64;
@@ -34,6 +34,8 @@ pub struct Cosim {
     pub waves: Option<PathBuf>,
     /// The image to load in place of the build's own (one word a line), where contents are loaded.
     pub tables: Option<PathBuf>,
+    /// How the simulator is compiled.
+    pub compile: Compile,
 }
 
 /// The first difference, by the cycle it happened in.
@@ -126,7 +128,7 @@ pub fn simulate(
 ) -> Result<Report, Error> {
     let probe = Names::new(&design.name).probe();
     let harness = Harness { top: &probe, source: "harness.cpp", folder: "verilator" };
-    let program = compile(build, &harness, options.waves.is_some())?;
+    let program = compile(build, &harness, options.waves.is_some(), options.compile)?;
     let mut golden = Golden::new(design);
     let waves = match &options.waves {
         None => PathBuf::from("-"),

@@ -30,6 +30,7 @@ pub use images::{ImageFault, check_images};
 pub use lint::{Complaint, LintReport, lint};
 pub use prefetcher::{PrefetcherCosim, PrefetcherMismatch, PrefetcherReport, simulate_prefetcher};
 pub use verify::{Verify, verify};
+pub use verilate::Compile;
 
 /// What can go wrong before a verdict.
 #[derive(Debug, thiserror::Error)]

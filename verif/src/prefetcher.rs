@@ -17,7 +17,7 @@ use tablewright_plan::PrefetcherPlan;
 
 use crate::Error;
 use crate::tool::{start_error, tail};
-use crate::verilate::{Harness, compile};
+use crate::verilate::{Compile, Harness, compile};
 
 /// Accesses sent to the harness at a time.
 const BATCH: usize = 4096;
@@ -37,6 +37,8 @@ pub struct PrefetcherCosim {
     pub waves: Option<PathBuf>,
     /// The image to load in place of the build's own (one word a line), where contents are loaded.
     pub tables: Option<PathBuf>,
+    /// How the simulator is compiled.
+    pub compile: Compile,
 }
 
 /// What went wrong first.
@@ -248,7 +250,7 @@ pub fn simulate_prefetcher(
 ) -> Result<PrefetcherReport, Error> {
     let probe = Names::new(&design.name).prefetcher_probe();
     let harness = Harness { top: &probe, source: "prefetcher.cpp", folder: "verilator-prefetcher" };
-    let program = compile(build, &harness, options.waves.is_some())?;
+    let program = compile(build, &harness, options.waves.is_some(), options.compile)?;
     let waves = match &options.waves {
         None => PathBuf::from("-"),
         Some(path) => std::path::absolute(path)

@@ -266,7 +266,7 @@ fn compare(
     count: usize,
 ) -> Result<Check, Error> {
     let windows = vectors::windows(design, count, &wanted.traced, wanted.seed);
-    let options = Cosim { stall, seed: wanted.seed, waves: None, tables: None };
+    let options = Cosim { stall, seed: wanted.seed, ..Cosim::default() };
     timed_check(|| {
         let report = simulate(build, design, plan, &windows, &options, &mut |_| ())?;
         let (name, scope) = if stall > 0.0 {

@@ -20,11 +20,31 @@ pub(crate) struct Harness<'a> {
     pub(crate) folder: &'a str,
 }
 
+/// What the C++ compiler takes its time for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Compile {
+    /// A fast program, for runs of any length.
+    #[default]
+    ForSpeed,
+    /// A program soon, some times slower: for a few hundred windows.
+    ForHaste,
+}
+
 /// Compiles a harness, once for each content of the build's sources; the program's path.
-pub(crate) fn compile(build: &BuildDir, harness: &Harness<'_>, waves: bool) -> Result<PathBuf, Error> {
+pub(crate) fn compile(
+    build: &BuildDir,
+    harness: &Harness<'_>,
+    waves: bool,
+    how: Compile,
+) -> Result<PathBuf, Error> {
     let top = harness.top;
     let (rtl, tb) = (build.rtl(), build.tb());
-    let folder = build.sim().join(format!("{}{}", harness.folder, if waves { "-waves" } else { "" }));
+    let (optimise, kind) = match how {
+        Compile::ForSpeed => ("-O2", ""),
+        Compile::ForHaste => ("-O0", "-haste"),
+    };
+    let folder = format!("{}{}{kind}", harness.folder, if waves { "-waves" } else { "" });
+    let folder = build.sim().join(folder);
     let program = std::path::absolute(folder.join(format!("V{top}")))
         .map_err(|source| Error::Io { path: folder.display().to_string(), source })?;
     let stamp = folder.join("sources.sha256");
@@ -53,7 +73,7 @@ pub(crate) fn compile(build: &BuildDir, harness: &Harness<'_>, waves: bool) -> R
             top,
         ])
         .args(["-O3", "--x-assign", "fast", "--x-initial", "fast", "--output-split", "20000"])
-        .args(["-CFLAGS", "-O2 -std=c++17", "-y", ".", "-y", "../tb"])
+        .args(["-CFLAGS", &format!("{optimise} -std=c++17"), "-y", ".", "-y", "../tb"])
         .arg("--Mdir")
         .arg(absolute(&folder)?);
     if waves {

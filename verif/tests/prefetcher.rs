@@ -10,7 +10,7 @@ use tablewright_model::{EncoderKind, InputConfig, KernelSpec, NetworkConfig, Poo
 use tablewright_plan::PrefetcherPlan;
 use tablewright_verif::vectors::demands;
 use tablewright_verif::{
-    PrefetcherCosim, PrefetcherMismatch, PrefetcherReport, icarus, lint, simulate_prefetcher,
+    Compile, PrefetcherCosim, PrefetcherMismatch, PrefetcherReport, icarus, lint, simulate_prefetcher,
 };
 
 fn small() -> NetworkConfig {
@@ -30,7 +30,8 @@ fn model(network: &NetworkConfig, input: InputConfig, bits: u32, seed: u64) -> T
 
 fn run(build: &Build, accesses: &[Demand], spacing: u64, stall: f64) -> PrefetcherReport {
     let plan = PrefetcherPlan::new(&build.design, &build.plan);
-    let options = PrefetcherCosim { spacing, stall, seed: 3, waves: None, tables: None };
+    let options =
+        PrefetcherCosim { spacing, stall, seed: 3, waves: None, tables: None, compile: Compile::ForHaste };
     simulate_prefetcher(&build.dir, &build.design, &plan, accesses, &options, &mut |_| ()).unwrap()
 }
 

@@ -6,7 +6,7 @@ use tablewright_emit::{BuildDir, Interface, Origin, PrefetcherSummary, Vectors, 
 use tablewright_model::testing::random_model;
 use tablewright_model::{KernelSpec, NetworkConfig, TableModel};
 use tablewright_plan::Plan;
-use tablewright_verif::{Cosim, Report, check_images, icarus, lint, simulate, vectors};
+use tablewright_verif::{Compile, Cosim, Report, check_images, icarus, lint, simulate, vectors};
 
 /// A build and what it was made from.
 pub(crate) struct Build {
@@ -60,7 +60,7 @@ impl Build {
     /// Simulates `count` corner and random windows, or accesses.
     pub(crate) fn simulate(&self, count: usize, stall: f64) -> Report {
         let windows = vectors::windows(&self.design, count, &[], 1);
-        let options = Cosim { stall, seed: 7, waves: None, tables: None };
+        let options = Cosim { stall, seed: 7, compile: Compile::ForHaste, ..Cosim::default() };
         simulate(&self.dir, &self.design, &self.plan, &windows, &options, &mut |_| ()).unwrap()
     }
 

@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use clap::builder::RangedU64ValueParser;
 use serde::Serialize;
 use tablewright_emit::{Label, Loading};
-use tablewright_verif::{Cosim, ImageFault, Mismatch, Report, check_images, simulate, vectors};
+use tablewright_verif::{Compile, Cosim, ImageFault, Mismatch, Report, check_images, simulate, vectors};
 
 use crate::built::{Built, changed_row};
 use crate::failure::{Failure, Outcome};
@@ -122,7 +122,13 @@ fn core(args: &Args, built: &Built, tables: Option<PathBuf>, ui: &Ui) -> Result<
     };
     let (image_fault, faulty_images) = check_images(&built.dir, &built.design, &built.plan);
     let windows = vectors::windows(&built.design, args.vectors, &traced, args.seed);
-    let options = Cosim { stall: args.stall, seed: args.seed, waves: args.waves.clone(), tables };
+    let options = Cosim {
+        stall: args.stall,
+        seed: args.seed,
+        waves: args.waves.clone(),
+        tables,
+        compile: Compile::ForSpeed,
+    };
 
     // A missing or mis-sized image is fatal: the simulator would only warn, and read zeros.
     let simulable = image_fault.as_ref().is_none_or(|f| f.line > 0);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 use tablewright_plan::PrefetcherPlan;
 use tablewright_verif::{
-    ImageFault, PrefetcherCosim, PrefetcherMismatch, PrefetcherReport, simulate_prefetcher, vectors,
+    Compile, ImageFault, PrefetcherCosim, PrefetcherMismatch, PrefetcherReport, simulate_prefetcher, vectors,
 };
 
 use super::{Args, image_rows};
@@ -28,8 +28,14 @@ pub(super) fn run(args: &Args, built: &Built, tables: Option<PathBuf>, ui: &Ui) 
     let (image_fault, faulty_images) =
         tablewright_verif::check_images(&built.dir, &built.design, &built.plan);
     let spacing = args.spacing.unwrap_or(plan.interval);
-    let options =
-        PrefetcherCosim { spacing, stall: args.stall, seed: args.seed, waves: args.waves.clone(), tables };
+    let options = PrefetcherCosim {
+        spacing,
+        stall: args.stall,
+        seed: args.seed,
+        waves: args.waves.clone(),
+        tables,
+        compile: Compile::ForSpeed,
+    };
     let simulable = image_fault.as_ref().is_none_or(|f| f.line > 0);
     let mut report = if simulable {
         let bar = ui.bar("simulating", Unit::Items, accesses.len() as u64);
