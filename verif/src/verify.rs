@@ -13,7 +13,7 @@ use crate::certificate::{Certificate, Check, Group, Level, Outcome, VERSION};
 use crate::faults::{Labelled, flip_tables};
 use crate::gates::Gates;
 use crate::mutation::{self, Mutation};
-use crate::{Cosim, Error, check_images, formal, gates, icarus, simulate, tool, vectors};
+use crate::{Cosim, Error, check_images, check_packed, formal, gates, icarus, simulate, tool, vectors};
 
 /// What to check, and with what.
 #[derive(Debug, Clone)]
@@ -121,6 +121,7 @@ pub fn verify(
     let (fault, images) = timed(|| Ok(images(build, design, plan)))?;
     let readable = images.is_none_or(|complete| complete);
     checks.push(fault);
+    checks.extend(packed(build, design, plan));
     if readable {
         for (stall, windows) in [0.0, STALL].into_iter().zip(effort.windows) {
             progress("golden model and Verilator");
@@ -254,6 +255,27 @@ fn images(build: &BuildDir, design: &Design, plan: &Plan) -> (Check, Option<bool
     .covering("faulty", faulty as u64);
     let complete = fault.as_ref().map(|f| f.line > 0);
     (check.judged(fault.map(|f| format!("{} line {}: {}", f.file, f.line, f.problem))), complete)
+}
+
+/// Banks that are stored without what repeats against whole tables; nothing where there are none.
+fn packed(build: &BuildDir, design: &Design, plan: &Plan) -> Option<Check> {
+    let started = Instant::now();
+    let found = check_packed(build, design, plan);
+    let mut check = Check::new(
+        Group::Differential,
+        "packed tables",
+        "every entry made from the words of the images, against the whole tables",
+        "every entry of every bank whose code can occur. That the Verilog makes entries of words in the same way is part of the \
+         tables' proofs, where there are some",
+    )
+    .covering("banks", found.banks)
+    .covering("entries", found.entries)
+    .covering("entries that no code reaches", found.unread)
+    .covering("bits whole", found.whole_bits)
+    .covering("bits stored", found.stored_bits)
+    .judged(found.wrong);
+    check.seconds = started.elapsed().as_secs_f64();
+    (found.banks > 0).then_some(check)
 }
 
 /// Golden model and Verilator at every kernel boundary.

@@ -4,11 +4,13 @@ mod ahead;
 mod constants;
 mod dead_lanes;
 mod dead_rows;
+mod packed;
 mod stream;
 
 pub use constants::constants;
 pub use dead_lanes::dead_lanes;
 pub use dead_rows::dead_rows;
+pub use packed::packed;
 pub use stream::stream;
 
 use crate::graph::Design;
@@ -48,6 +50,11 @@ pub const ALL: &[Pass] = &[
         name: "dead-lanes",
         about: "drop elements of rows that no hash tree looks at, with their table columns and columns of V",
         run: dead_lanes,
+    },
+    Pass {
+        name: "packed-tables",
+        about: "store each different column of bits of a bank once, and none that is constant",
+        run: packed,
     },
 ];
 
