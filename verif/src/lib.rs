@@ -28,8 +28,8 @@ pub use certificate::{Certificate, Check, Group, Level, Outcome};
 pub use cosim::{Cosim, Mismatch, Report, simulate};
 pub use icarus::icarus;
 pub use images::{ImageFault, check_images};
-pub use packed::check_packed;
 pub use lint::{Complaint, LintReport, lint};
+pub use packed::{check_looked_up, check_packed};
 pub use prefetcher::{PrefetcherCosim, PrefetcherMismatch, PrefetcherReport, simulate_prefetcher};
 pub use verify::{Verify, verify};
 

@@ -1,10 +1,12 @@
 //! Banks that are stored without what repeats in them: do the images of a build, spread out as the design says, hold the whole
 //! tables? That the Verilog's wires spread them out so is proved with the tables' sums (`formal/table.rs`, `formal/pair.rs`).
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use tablewright_design::{Design, IntTable, Layout, Node, NodeId, Op, Source, StoredBank};
 use tablewright_emit::{BuildDir, Names};
+use tablewright_golden::{Golden, Read};
 use tablewright_plan::{Elements, Plan};
 
 /// What was compared.
@@ -45,6 +47,52 @@ pub fn check_packed(build: &BuildDir, design: &Design, plan: &Plan) -> Compared 
                 let file = format!("{}_bank{}.hex", names.node(&node.name), t * table.subspaces + c);
                 let wrong = found.compare(&build.mem().join(&file), table, c, layout);
                 found.wrong = found.wrong.or_else(|| wrong.map(|what| format!("{file}: {what}")));
+            }
+        }
+    }
+    found
+}
+
+/// What golden runs looked up.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LookedUp {
+    /// Rows that may be looked up, of packed tables.
+    pub rows: u64,
+    /// Rows that no code should reach.
+    pub unread: u64,
+    /// Of the former, those that were.
+    pub seen: u64,
+    /// A row that should not have been.
+    pub wrong: Option<String>,
+}
+
+/// Whether runs of the golden model look up rows that are stored, and only those. `inputs` is what the design takes.
+pub fn check_looked_up(design: &Design, inputs: &[Vec<u8>]) -> LookedUp {
+    let mut found = LookedUp::default();
+    let mut seen: HashSet<(NodeId, Read)> = HashSet::new();
+    let mut golden = Golden::new(design);
+    for input in inputs {
+        golden.run(input);
+        for (id, _) in design.iter() {
+            seen.extend(golden.looked_up(design, id).into_iter().map(|read| (id, read)));
+        }
+    }
+    for (id, node) in design.iter() {
+        for (t, table) in node.op.tables().iter().enumerate() {
+            let Some(stored) = &table.packed else { continue };
+            for (at, stored) in stored.iter().enumerate() {
+                let read = Read { table: t, subspace: at / table.rows, row: at % table.rows };
+                let was = seen.contains(&(id, read));
+                found.rows += u64::from(*stored);
+                found.unread += u64::from(!stored);
+                found.seen += u64::from(was && *stored);
+                if was && !stored && found.wrong.is_none() {
+                    let Read { subspace, row, .. } = read;
+                    found.wrong = Some(format!(
+                        "{}: row {row} of subspace {subspace} is looked up, and not stored",
+                        node.name
+                    ));
+                }
             }
         }
     }

@@ -13,7 +13,9 @@ use crate::certificate::{Certificate, Check, Group, Level, Outcome, VERSION};
 use crate::faults::{Labelled, flip_tables};
 use crate::gates::Gates;
 use crate::mutation::{self, Mutation};
-use crate::{Cosim, Error, check_images, check_packed, formal, gates, icarus, simulate, tool, vectors};
+use crate::{
+    Cosim, Error, check_images, check_looked_up, check_packed, formal, gates, icarus, simulate, tool, vectors,
+};
 
 /// What to check, and with what.
 #[derive(Debug, Clone)]
@@ -122,6 +124,7 @@ pub fn verify(
     let readable = images.is_none_or(|complete| complete);
     checks.push(fault);
     checks.extend(packed(build, design, plan));
+    checks.extend(looked_up(design, wanted, effort.windows[0]));
     if readable {
         for (stall, windows) in [0.0, STALL].into_iter().zip(effort.windows) {
             progress("golden model and Verilator");
@@ -276,6 +279,27 @@ fn packed(build: &BuildDir, design: &Design, plan: &Plan) -> Option<Check> {
     .judged(found.wrong);
     check.seconds = started.elapsed().as_secs_f64();
     (found.banks > 0).then_some(check)
+}
+
+/// Rows of tables that no code should reach, against runs of the golden model; nothing where all rows are reached.
+fn looked_up(design: &Design, wanted: &Verify, count: usize) -> Option<Check> {
+    let started = Instant::now();
+    let inputs = vectors::windows(design, count, &wanted.traced, wanted.seed);
+    let found = check_looked_up(design, &inputs);
+    let mut check = Check::new(
+        Group::Differential,
+        "rows never read",
+        "golden model; corner cases, then the trace's windows, then random ones",
+        "rows of tables that no code reaches, by enumeration of all rows in front of the encoders or by intervals \
+         (gen/design/src/reach.rs), are not stored; here no run may look one up. Other rows need not all be seen",
+    )
+    .covering("windows", count as u64)
+    .covering("rows never read", found.unread)
+    .covering("rows read", found.seen)
+    .covering("rows stored", found.rows)
+    .judged(found.wrong);
+    check.seconds = started.elapsed().as_secs_f64();
+    (found.unread > 0).then_some(check)
 }
 
 /// Golden model and Verilator at every kernel boundary.

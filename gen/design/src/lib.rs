@@ -11,6 +11,7 @@ mod loaded;
 mod lower;
 pub mod packed;
 pub mod passes;
+pub mod reach;
 mod rescale;
 pub mod table;
 pub mod units;

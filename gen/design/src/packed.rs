@@ -96,6 +96,11 @@ pub struct StoredBank {
 }
 
 impl StoredBank {
+    /// Bits of an address.
+    pub fn address_bits(&self) -> u32 {
+        self.words.next_power_of_two().ilog2()
+    }
+
     /// Bits of a stored word; 0 where every entry is a constant and there is no memory.
     pub fn width(&self) -> usize {
         self.columns.len()
@@ -261,15 +266,19 @@ impl IntTable {
                 let before = kept.columns.len();
                 let (column, inverted) = kept.place(column, &cared);
                 if kept.columns.len() == before {
-                    let of = if kept.columns[column].lane == lane { &mut saved.narrow } else { &mut saved.shared };
+                    let of =
+                        if kept.columns[column].lane == lane { &mut saved.narrow } else { &mut saved.shared };
                     *of += words as u64;
                 }
                 Source::Stored { column, inverted }
             });
         }
         let last = (0..words).rev().find(|word| cared[word / 64] >> (word % 64) & 1 == 1).unwrap_or(0);
-        saved.unread = ((words - last - 1) * kept.columns.len()) as u64;
-        StoredBank { words: last + 1, lanes, bits, sources, saved, columns: kept.columns }
+        // Whole rows, and at least two: an address has a bit of the code.
+        let parts = if let Layout::Rows { fold } = layout { fold as usize } else { 1 };
+        let stored = (last + 1).next_multiple_of(parts).max(2 * parts);
+        saved.unread = ((words - stored) * kept.columns.len()) as u64;
+        StoredBank { words: stored, lanes, bits, sources, saved, columns: kept.columns }
     }
 
     /// The size of [`Self::bank`].
@@ -316,7 +325,8 @@ impl IntTable {
         bit: u32,
         read: &dyn Fn(usize) -> bool,
     ) -> Column {
-        let mut column = Column { value: vec![0; words.div_ceil(64)], care: vec![0; words.div_ceil(64)], lane };
+        let mut column =
+            Column { value: vec![0; words.div_ceil(64)], care: vec![0; words.div_ceil(64)], lane };
         for word in 0..words {
             let Some((row, output)) = self.place(layout, word, lane).filter(|(row, _)| read(*row)) else {
                 continue;

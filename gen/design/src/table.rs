@@ -153,8 +153,19 @@ impl IntTable {
         });
         let loaded = Some(LoadedTable { bias: bias_bounds, protection });
         let bounds = Bounds::point(0);
-        let mut table =
-            Self { subspaces, rows, outputs, bits, entries: raw, shifts, bias: values, frac, bounds, loaded, packed: None };
+        let mut table = Self {
+            subspaces,
+            rows,
+            outputs,
+            bits,
+            entries: raw,
+            shifts,
+            bias: values,
+            frac,
+            bounds,
+            loaded,
+            packed: None,
+        };
         table.bounds = table.sum_bounds();
         (table, beyond)
     }

@@ -67,7 +67,9 @@ pub enum Error {
     #[error("{0}: not what the build was made from (its hash is not the manifest's); build again")]
     OtherOrigin(String),
     /// A fault of this program.
-    #[error("{0}: what would be stored is not the table; please report this as a bug, and build with --no-passes meanwhile")]
+    #[error(
+        "{0}: what would be stored is not the table; please report this as a bug, and build with --no-passes meanwhile"
+    )]
     Packed(String),
     /// A fault of this program.
     #[error("template {0}: please report this as a bug")]

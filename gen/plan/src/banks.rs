@@ -205,7 +205,8 @@ pub fn choose(target: &Target, words: u64, width: u64, rules: Rules) -> Option<O
 pub fn style(target: &Target, shapes: &[(u64, u64, u64)], rules: Rules) -> Option<Style> {
     let price = |style: Style| -> Option<f64> {
         let one = |&(count, words, width): &(u64, u64, u64)| {
-            let offer = offers(target, words, width).into_iter().find(|o| o.style == style && allowed(o, rules));
+            let offer =
+                offers(target, words, width).into_iter().find(|o| o.style == style && allowed(o, rules));
             offer.map(|offer| count as f64 * offer.cost)
         };
         shapes.iter().map(one).sum()

@@ -201,7 +201,12 @@ impl Subject<'_> {
     }
 
     /// The banks of a node's tables with their instances in its module; `None` where these are not those of the design.
-    fn stored(&self, id: NodeId, node: &Node, instances: &[Instance]) -> Option<Vec<(StoredBank, Option<String>)>> {
+    fn stored(
+        &self,
+        id: NodeId,
+        node: &Node,
+        instances: &[Instance],
+    ) -> Option<Vec<(StoredBank, Option<String>)>> {
         let layout = layout(self.plan, id, node);
         let mut names = instances.iter().map(|instance| instance.name.clone());
         let tables = node.op.tables().iter();

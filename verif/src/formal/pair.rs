@@ -80,11 +80,12 @@ impl Pair<'_> {
             p.wire(&format!("entries_{c}"), bits << code, Some(&format!("{{{}}}", entries.join(", "))));
             let Some(bank) = bank else { continue };
             p.input(&format!("row_{c}"), stored.width() as u64);
-            p.wire(&format!("address_{c}"), code, None);
+            let address = u64::from(stored.address_bits());
+            p.wire(&format!("address_{c}"), address, None);
             ports.push((format!("{bank}.address"), format!("address_{c}")));
             ports.push((format!("{bank}.data"), format!("row_{c}")));
             let low = c as u64 * code;
-            p.never(format!("(address_{c} != in_data[{}:{low}])", low + code - 1));
+            p.never(format!("(address_{c} != in_data[{}:{low}])", low + address - 1));
         }
         for counter in self.counters() {
             p.wire(counter, self.head_bits(), None);

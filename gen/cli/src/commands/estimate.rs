@@ -13,8 +13,8 @@ use crate::built::{Built, designed};
 use crate::failure::{Failure, Outcome};
 use crate::loadable::LoadArgs;
 use crate::planned::{self, PlanArgs};
-use crate::subject::Subject;
 use crate::stored::Stored;
+use crate::subject::Subject;
 use crate::ui::{Render, Ui, bits, count, grid, pairs};
 
 /// Latency, initiation interval, storage and registers, read off the plan; area by the target's model
@@ -199,7 +199,12 @@ fn totals(estimate: &Estimate) -> String {
         ("flip-flops", count(estimate.register_bits)),
     ];
     let levels = ("logic between two registers", format!("{} levels", estimate.levels));
-    let rows = cycles.into_iter().chain(stored.rows()).chain(storage).map(|row| (row, exact)).chain([(levels, modelled)]);
+    let rows = cycles
+        .into_iter()
+        .chain(stored.rows())
+        .chain(storage)
+        .map(|row| (row, exact))
+        .chain([(levels, modelled)]);
     grid(
         &["in all", "", ""],
         &[],

@@ -6,7 +6,19 @@ fn table(subspaces: usize, rows: usize, outputs: usize, bits: u32, entries: Vec<
     let shifts = vec![0; subspaces];
     let packed = Some(vec![true; subspaces * rows]);
     let bounds = Bounds::point(0);
-    IntTable { subspaces, rows, outputs, bits, entries, shifts, bias: None, frac: 0, bounds, loaded: None, packed }
+    IntTable {
+        subspaces,
+        rows,
+        outputs,
+        bits,
+        entries,
+        shifts,
+        bias: None,
+        frac: 0,
+        bounds,
+        loaded: None,
+        packed,
+    }
 }
 
 const ROWS: Layout = Layout::Rows { fold: 1 };
@@ -53,13 +65,14 @@ fn what_is_not_packed_is_stored_as_it_is() {
     table.packed = None;
     let bank = table.bank(1, ROWS);
     assert_eq!((bank.words, bank.width(), bank.saved.total()), (2, 8, 0));
-    let set: Vec<usize> = bank.contents().iter().enumerate().filter(|(_, bit)| **bit).map(|(i, _)| i).collect();
+    let set: Vec<usize> =
+        bank.contents().iter().enumerate().filter(|(_, bit)| **bit).map(|(i, _)| i).collect();
     assert_eq!(set, [0, 5, 8, 9, 14], "1 and 2, then 3 and 4");
 }
 
 fn any_table() -> impl Strategy<Value = (IntTable, Layout)> {
     // Few different values, so that columns repeat; rows are a square, so that it may be a pair table.
-    let sizes = (1_usize..3, 0_u32..4, 1_usize..9, 2_u32..9, 1_i32..40, 0_u32..4);
+    let sizes = (1_usize..3, 1_u32..4, 1_usize..9, 2_u32..9, 1_i32..40, 0_u32..4);
     sizes.prop_flat_map(|(subspaces, code, outputs, bits, range, fold)| {
         let pairs = fold == 3;
         let (rows, outputs) = if pairs { (1 << (2 * code), 1) } else { (1 << code, outputs) };

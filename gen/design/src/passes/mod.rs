@@ -53,7 +53,7 @@ pub const ALL: &[Pass] = &[
     },
     Pass {
         name: "packed-tables",
-        about: "store each different column of bits of a bank once, and none that is constant",
+        about: "store each different column of bits of a bank once, none that is constant, and nothing that no code reaches",
         run: packed,
     },
 ];

@@ -29,6 +29,27 @@ impl TableBank {
     }
 }
 
+/// A code among others side by side.
+struct Code {
+    codes: &'static str,
+    low: usize,
+    bits: usize,
+}
+
+impl Code {
+    /// Its lowest bits.
+    fn lowest(&self, bits: u32) -> String {
+        format!("{}[{}:{}]", self.codes, self.low + bits as usize - 1, self.low)
+    }
+
+    /// Its bits that address no word of a bank whose addresses end in the number of a part, if there are such.
+    fn unread(&self, bank: &StoredBank, part_bits: u32) -> Option<String> {
+        let read = if bank.width() > 0 { (bank.address_bits() - part_bits) as usize } else { 0 };
+        (read < self.bits)
+            .then(|| format!("{}[{}:{}]", self.codes, self.low + self.bits - 1, self.low + read))
+    }
+}
+
 /// Two operands to one sum, or one that waits for the next level.
 #[derive(Serialize)]
 struct Adder {
@@ -114,7 +135,7 @@ pub(super) fn pair_table_module(
     let (adders, root) = adder_tree(subspaces, |depth| cuts >> (depth + 1) & 1 == 1);
     let store = store.inside();
     let stored: Vec<StoredBank> = (0..subspaces).map(|c| table.bank(c, Layout::Pairs)).collect();
-    let code = |index: usize| format!("in_data[{}:{}]", (index + 1) * code_bits - 1, index * code_bits);
+    let code = |index: usize| Code { codes: "in_data", low: index * code_bits, bits: code_bits };
     let bank = |(index, stored): (usize, &StoredBank)| TableBank {
         index,
         words: stored.words,
@@ -125,8 +146,8 @@ pub(super) fn pair_table_module(
                 suffix: format!("bank{index}"),
                 words: stored.words as u64,
                 width: stored.width() as u64,
-                address_width: code_bits as u32,
-                address: code(index),
+                address_width: stored.address_bits(),
+                address: code(index).lowest(stored.address_bits()),
                 data: format!("row_{index}"),
                 read: "in_valid",
                 style: timing.directive.style.rom_style(),
@@ -134,7 +155,8 @@ pub(super) fn pair_table_module(
         }),
     };
     let banks: Vec<TableBank> = stored.iter().enumerate().map(bank).collect();
-    let unread: Vec<String> = banks.iter().filter(|b| b.memory.is_none()).map(|b| code(b.index)).collect();
+    let unread: Vec<String> =
+        stored.iter().enumerate().filter_map(|(i, bank)| code(i).unread(bank, 0)).collect();
     let slot = table.bits.next_power_of_two();
     let entries: Vec<Vec<String>> = stored
         .iter()
@@ -212,11 +234,12 @@ pub(super) fn table_module(
     let store = store.inside();
     let code_bits = table.rows.ilog2();
     let outputs = pipeline::part(table.outputs, fold);
-    let code = |index: usize| {
-        let low = index * code_bits as usize;
-        let codes = if fold > 1 { "codes" } else { "in_data" };
-        format!("{codes}[{}:{low}]", low + code_bits as usize - 1)
+    let code = |index: usize| Code {
+        codes: if fold > 1 { "codes" } else { "in_data" },
+        low: index * code_bits as usize,
+        bits: code_bits as usize,
     };
+    let part_bits = fold.ilog2();
     let stored: Vec<Vec<StoredBank>> = tables
         .iter()
         .map(|table| (0..table.subspaces).map(|c| table.bank(c, Layout::Rows { fold })).collect())
@@ -231,8 +254,11 @@ pub(super) fn table_module(
                 suffix: format!("bank{index}"),
                 words: stored.words as u64,
                 width: stored.width() as u64,
-                address_width: code_bits + fold.ilog2(),
-                address: if fold > 1 { format!("{{{}, part}}", code(index)) } else { code(index) },
+                address_width: stored.address_bits(),
+                address: match code(index).lowest(stored.address_bits() - part_bits) {
+                    code if fold > 1 => format!("{{{code}, part}}"),
+                    code => code,
+                },
                 data: format!("word_{index}"),
                 read: if fold > 1 { "part_valid" } else { "in_valid" },
                 style: style.rom_style(),
@@ -240,9 +266,9 @@ pub(super) fn table_module(
         }),
     };
     let banks: Vec<TableBank> = stored.iter().flatten().enumerate().map(bank).collect();
-    let mut unread: Vec<String> =
-        banks.iter().filter(|b| b.memory.is_none()).map(|b| code(b.index)).collect();
-    if fold > 1 && table.bias.is_none() && unread.len() == banks.len() {
+    let codes = stored.iter().flatten().enumerate();
+    let mut unread: Vec<String> = codes.filter_map(|(i, bank)| code(i).unread(bank, part_bits)).collect();
+    if fold > 1 && table.bias.is_none() && banks.iter().all(|bank| bank.memory.is_none()) {
         unread.push("part".to_owned());
     }
     let lane = |(t, o): (usize, usize)| {
@@ -285,7 +311,7 @@ pub(super) fn table_module(
         module => module.clone(),
         latency => cuts.count_ones() + if fold > 1 { fold } else { 0 },
         fold,
-        part_bits => fold.ilog2(),
+        part_bits,
         // Of the last part, outputs that a row does not have.
         filled => outputs * fold as usize - table.outputs,
         style => style.rom_style(),

@@ -1,8 +1,8 @@
 //! The formulas of the cells: each function counts one file of `hdl-templates`, in the order of its text.
 
 use tablewright_design::{
-    BankShape, GeluUnit, IntEncoder, IntEncoderKind, IntTable, Layout, Metric, Node, NormUnit, Op, Protection, SoftmaxUnit,
-    Value,
+    BankShape, GeluUnit, IntEncoder, IntEncoderKind, IntTable, Layout, Metric, Node, NormUnit, Op,
+    Protection, SoftmaxUnit, Value,
 };
 
 use super::{Function, Holds, Memory, Operator, Resources};
