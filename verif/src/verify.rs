@@ -190,9 +190,9 @@ pub fn verify(
         progress("flipped table bits");
         let started = Instant::now();
         let found = flip_tables(design, labelled, effort.flips, wanted.seed, &mut |_| ());
-        let method = "flips on the golden model, entries chosen by seed";
-        let scope = "one bit of one entry at a time, each bit position of each bank; registers are not flipped. A ranking, \
-                     with nothing to fail";
+        let method = "flips on the golden model, stored bits chosen by seed";
+        let scope = "one stored bit at a time, in all entries that are made of it, each bit position of each bank; registers are \
+                     not flipped. A ranking, with nothing to fail";
         let mut check = Check::new(Group::Faults, "table bits", method, scope)
             .covering("flips", found.flips)
             .covering("windows", found.windows)

@@ -267,7 +267,7 @@ fn loaded_tables_are_proved() {
         ("tw_swap.v", "active <= !active;", "active <= !active || want;", "change of tables"),
         ("tw_check.v", "odd && (syndrome == Own)", "(syndrome == Own)", "check bits"),
         ("tw_guard.v", "place + 1;", "place + 2;", "check bits"),
-        ("tw_random_2_l0_ff1.v", "n0_0 + n0_1", "n0_0 | n0_1", "table l0_ff1"),
+        ("tw_random_2_l0_ff1.v", "n0_0_1 + n0_1_1", "n0_0_1 | n0_1_1", "table l0_ff1"),
         ("tw_random_2_l0_ff1.v", ".active(active)", ".active(!active)", "table l0_ff1"),
     ];
     for (file, from, to, expected) in breakages {

@@ -29,6 +29,9 @@ pub struct Pass {
 /// Name of the pass behind which a design may take accesses in place of windows.
 pub const STREAM: &str = "stream";
 
+/// Name of the pass behind which banks are stored without what repeats.
+pub const PACKED: &str = "packed-tables";
+
 /// Passes in the order they run where hardware is made.
 pub const ALL: &[Pass] = &[
     Pass {
@@ -52,7 +55,7 @@ pub const ALL: &[Pass] = &[
         run: dead_lanes,
     },
     Pass {
-        name: "packed-tables",
+        name: PACKED,
         about: "store each different column of bits of a bank once, none that is constant, and nothing that no code reaches",
         run: packed,
     },
