@@ -11,27 +11,30 @@ use crate::ui::{bits, count};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(crate) struct Stored {
     /// Bits of table entries.
-    pub(crate) table_bits: u64,
+    #[serde(rename = "table_bits")]
+    pub(crate) whole: u64,
     /// Bits of the banks that hold them.
-    pub(crate) stored_table_bits: u64,
+    #[serde(rename = "stored_table_bits")]
+    pub(crate) in_banks: u64,
     /// Bits that are not stored, by why.
-    pub(crate) saved_table_bits: Saved,
+    #[serde(rename = "saved_table_bits")]
+    pub(crate) saved: Saved,
 }
 
 impl Stored {
     /// Of a design as it is laid out.
     pub(crate) fn of(design: &Design, plan: &Plan) -> Self {
         let Resources { table_bits, stored_table_bits, saved, .. } = Resources::of_design(design, plan);
-        Self { table_bits, stored_table_bits, saved_table_bits: saved }
+        Self { whole: table_bits, in_banks: stored_table_bits, saved }
     }
 
     /// Lines for people; the second and third only where something is saved.
     pub(crate) fn rows(&self) -> Vec<(&'static str, String)> {
-        let mut rows = vec![("tables", bits(self.table_bits))];
-        let saved = self.saved_table_bits;
+        let mut rows = vec![("tables", bits(self.whole))];
+        let saved = self.saved;
         if saved.total() > 0 {
-            let share = 100.0 * self.stored_table_bits as f64 / self.table_bits as f64;
-            rows.push(("tables, stored", format!("{}, {share:.1} %", bits(self.stored_table_bits))));
+            let share = 100.0 * self.in_banks as f64 / self.whole as f64;
+            rows.push(("tables, stored", format!("{}, {share:.1} %", bits(self.in_banks))));
             let rules = [
                 (saved.constant, "constant"),
                 (saved.narrow, "of narrow entries"),

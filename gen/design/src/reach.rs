@@ -37,7 +37,7 @@ pub struct Rows {
 }
 
 impl Rows {
-    fn new(lanes: usize, values: Vec<i64>) -> Self {
+    fn new(lanes: usize, values: &[i64]) -> Self {
         let mut rows: Vec<&[i64]> = values.chunks_exact(lanes).collect();
         rows.sort_unstable();
         rows.dedup();
@@ -69,19 +69,16 @@ impl Rows {
 
     /// Each row made into another of `lanes` lanes.
     fn map(&self, lanes: usize, of: impl Fn(&[i64]) -> Vec<i64>) -> Reach {
-        Reach::Rows(Self::new(lanes, self.iter().flat_map(of).collect()))
+        Reach::Rows(Self::new(lanes, &self.iter().flat_map(of).collect::<Vec<_>>()))
     }
 
-    /// Each row with each of some others, if these are not too many.
-    fn with<'a>(
-        &self,
-        others: impl ExactSizeIterator<Item = &'a [i64]> + Clone,
-        of: impl Fn(i64, i64) -> i64,
-    ) -> Option<Reach> {
+    /// Each row with each of some others, which have as many lanes, if these are not too many.
+    fn with(&self, others: &[i64], of: impl Fn(i64, i64) -> i64) -> Option<Self> {
+        let others = others.chunks_exact(self.lanes);
         (self.values.len() * others.len() <= MOST_VALUES).then(|| {
             let pairs = self.iter().flat_map(|a| others.clone().map(move |b| (a, b)));
             let values = pairs.flat_map(|(a, b)| a.iter().zip(b).map(|(a, b)| of(*a, *b)));
-            Reach::Rows(Self::new(self.lanes, values.collect()))
+            Self::new(self.lanes, &values.collect::<Vec<_>>())
         })
     }
 }
@@ -126,12 +123,17 @@ impl Reach {
         match self {
             Self::Rows(rows) => {
                 let zeros = std::iter::repeat_n(0, rows.lanes);
-                Self::Rows(Rows::new(rows.lanes, rows.values.iter().copied().chain(zeros).collect()))
+                Self::Rows(Rows::new(
+                    rows.lanes,
+                    &rows.values.iter().copied().chain(zeros).collect::<Vec<_>>(),
+                ))
             }
             Self::Lanes(bounds) => Self::Lanes(bounds.iter().map(|b| b.union(Bounds::point(0))).collect()),
             Self::Codes(lanes) => {
                 let mut lanes = lanes.clone();
-                lanes.iter_mut().for_each(|codes| codes[0] = true);
+                for codes in &mut lanes {
+                    codes[0] = true;
+                }
                 Self::Codes(lanes)
             }
         }
@@ -187,15 +189,20 @@ fn of_node(node: &Node, x: &[&Reach]) -> Reach {
         Op::Residual { a_shift, b_shift } => {
             let add = |a: i64, b: i64| (a << a_shift) + (b << b_shift);
             let rows = match x {
-                [Reach::Rows(a), Reach::Rows(b)] => a.with(b.values.chunks_exact(lanes), add),
+                [Reach::Rows(a), Reach::Rows(b)] => a.with(&b.values, add),
                 _ => None,
             };
-            rows.unwrap_or_else(|| {
-                let (a, b) = (x[0].bounds(), x[1].bounds());
-                let sum =
-                    a.iter().zip(&b).map(|(a, b)| a.shifted_left(*a_shift).plus(b.shifted_left(*b_shift)));
-                Reach::Lanes(sum.collect())
-            })
+            rows.map_or_else(
+                || {
+                    let (a, b) = (x[0].bounds(), x[1].bounds());
+                    let sum = a
+                        .iter()
+                        .zip(&b)
+                        .map(|(a, b)| a.shifted_left(*a_shift).plus(b.shifted_left(*b_shift)));
+                    Reach::Lanes(sum.collect())
+                },
+                Reach::Rows,
+            )
         }
         Op::Transpose { lead } => {
             // Every row is a lane of x.
@@ -311,7 +318,7 @@ fn looked_up(table: &IntTable, x: &Reach, lanes: usize) -> Reach {
         rows = rows.iter().flat_map(|row| -> Vec<Vec<i64>> { longer(row) }).collect();
     }
     let different: BTreeSet<Vec<i64>> = rows.iter().map(|row| sum(row)).collect();
-    Reach::Rows(Rows::new(lanes, different.into_iter().flatten().collect()))
+    Reach::Rows(Rows::new(lanes, &different.into_iter().flatten().collect::<Vec<_>>()))
 }
 
 /// Of each output the interval of its sums, where these rows of each subspace are looked up.
@@ -329,23 +336,17 @@ fn sums(table: &IntTable, read: &[Vec<bool>]) -> Vec<Bounds> {
 fn positioned(constants: &[i64], shift: u32, lead: bool, x: &Reach, lanes: usize) -> Reach {
     let place = |x: i64, constant: i64| (x << shift) + constant;
     let (first, behind) = constants.split_at(if lead { lanes } else { 0 });
-    let rows = match x {
-        Reach::Rows(rows) => rows.with(behind.chunks_exact(lanes), place),
-        _ => None,
-    };
-    match rows {
-        Some(Reach::Rows(rows)) => Reach::Rows(Rows::new(lanes, [rows.values.as_slice(), first].concat())),
-        _ => {
-            let of_lane = |(lane, x): (usize, Bounds)| {
-                let column =
-                    |constants: &[i64]| Bounds::of(constants.chunks_exact(lanes).map(|row| row[lane]));
-                let moved = column(behind).map(|constant| x.shifted_left(shift).plus(constant));
-                let all = [moved, column(first)].into_iter().flatten().reduce(Bounds::union);
-                all.unwrap_or(Bounds::point(0))
-            };
-            Reach::Lanes(x.bounds().into_iter().enumerate().map(of_lane).collect())
-        }
+    let rows = if let Reach::Rows(rows) = x { rows.with(behind, place) } else { None };
+    if let Some(rows) = rows {
+        return Reach::Rows(Rows::new(lanes, &[rows.values.as_slice(), first].concat()));
     }
+    let of_lane = |(lane, x): (usize, Bounds)| {
+        let column = |constants: &[i64]| Bounds::of(constants.chunks_exact(lanes).map(|row| row[lane]));
+        let moved = column(behind).map(|constant| x.shifted_left(shift).plus(constant));
+        let all = [moved, column(first)].into_iter().flatten().reduce(Bounds::union);
+        all.unwrap_or(Bounds::point(0))
+    };
+    Reach::Lanes(x.bounds().into_iter().enumerate().map(of_lane).collect())
 }
 
 fn marked(codes: &[bool]) -> impl Iterator<Item = usize> {

@@ -183,9 +183,9 @@ fn kernels(kernels: &[Kernel]) -> String {
 fn totals(estimate: &Estimate) -> String {
     let (exact, modelled) = (word(Basis::Exact), word(Basis::Modelled));
     let stored = Stored {
-        table_bits: estimate.table_bits,
-        stored_table_bits: estimate.stored_table_bits,
-        saved_table_bits: estimate.saved_table_bits,
+        whole: estimate.table_bits,
+        in_banks: estimate.stored_table_bits,
+        saved: estimate.saved_table_bits,
     };
     let cycles = [
         ("latency", format!("{} cycles", count(estimate.latency_cycles))),
