@@ -1,7 +1,7 @@
 //! Flipped bits in tables, on the golden model: which banks and which bits an upset costs most.
 
 use serde::Serialize;
-use tablewright_design::{Design, NodeId, Op};
+use tablewright_design::{Design, Layout, NodeId, Op, Source, StoredBank};
 use tablewright_golden::Golden;
 
 use crate::vectors::Random;
@@ -22,9 +22,10 @@ pub struct BitFault {
     pub kernel: String,
     /// Its bank: the subspace, one table after the other where several stand side by side.
     pub bank: usize,
-    /// Bit of an entry; the highest is the sign.
+    /// Bit of an entry; the highest is the sign. Of a stored bit that several bits of entries are made of, the highest of
+    /// them.
     pub bit: u32,
-    /// Entries flipped, one at a time.
+    /// Stored bits flipped, one at a time.
     pub flips: u64,
     /// Share of windows whose bitmap changed, mean over the flips.
     pub changed_bitmaps: f64,
@@ -49,9 +50,10 @@ pub struct Faults {
     pub ranking: Vec<BitFault>,
 }
 
-/// Flips `each` entries of every bit position of every bank, one at a time, in a design that takes windows.
+/// Flips `each` stored bits of every bit position of every bank, one at a time, in a design that takes windows. Where a table is
+/// packed a stored bit may be part of several entries, and all of them change; positions of which nothing is stored are left out.
 ///
-/// Entries are chosen by `seed`, with the words that are read more often chosen as rarely as any: the question is what an
+/// Bits are chosen by `seed`, with the words that are read more often chosen as rarely as any: the question is what an
 /// upset somewhere in the bank costs.
 pub fn flip_tables(
     design: &Design,
@@ -66,15 +68,18 @@ pub fn flip_tables(
     let mut changed = design.clone();
     let mut ranking = Vec::new();
     for node in 0..design.nodes.len() {
-        // Tables side by side have one shape.
-        let tables = design.nodes[node].op.tables();
-        let Some((subspaces, words, bits)) =
-            tables.first().map(|t| (t.subspaces, t.rows * t.outputs, t.bits))
-        else {
-            continue;
-        };
-        for bank in 0..subspaces * tables.len() {
-            for bit in 0..bits {
+        for bank in 0..design.nodes[node].op.tables().iter().map(|table| table.subspaces).sum() {
+            // Tables side by side have one shape.
+            let tables = design.nodes[node].op.tables();
+            let (of_table, c) = (bank / tables[0].subspaces, bank % tables[0].subspaces);
+            let table = &tables[of_table];
+            let stored = table.bank(c, Layout::Rows { fold: 1 });
+            let all = columns(&stored);
+            for bit in 0..table.bits {
+                let columns: Vec<&Column> = all.iter().filter(|column| column.highest() == bit).collect();
+                if columns.is_empty() {
+                    continue;
+                }
                 let mut fault = BitFault {
                     kernel: design.nodes[node].name.clone(),
                     bank,
@@ -86,11 +91,12 @@ pub fn flip_tables(
                     worst_f1_lost: f64::MIN,
                 };
                 for _ in 0..each {
-                    let entry = bank % subspaces * words + random.word() as usize % words;
-                    let flipped = (node, bank / subspaces, entry);
-                    flip(&mut changed, flipped, bit);
+                    let column = columns[random.word() as usize % columns.len()];
+                    let word = random.word() as usize % stored.words;
+                    let row = (c * table.rows + word) * table.outputs;
+                    flip(&mut changed, (node, of_table), row, column);
                     let wrong = bitmaps(&changed, &labelled.windows);
-                    flip(&mut changed, flipped, bit);
+                    flip(&mut changed, (node, of_table), row, column);
                     let differing = right.iter().zip(&wrong).filter(|(r, w)| r != w).count();
                     let share = differing as f64 / right.len().max(1) as f64;
                     let lost = f1 - micro_f1(&wrong, &labelled.labels);
@@ -112,17 +118,39 @@ pub fn flip_tables(
     Faults { windows: labelled.windows.len() as u64, flips, f1, ranking }
 }
 
-/// Inverts a bit of an entry of a node's table, or puts it back.
-fn flip(design: &mut Design, (node, table, entry): (usize, usize, usize), bit: u32) {
+/// The bits of entries that one stored bit makes: entry of a word, bit.
+#[derive(Debug, Clone, Default)]
+struct Column(Vec<(usize, u32)>);
+
+impl Column {
+    fn highest(&self) -> u32 {
+        self.0.iter().map(|(_, bit)| *bit).max().unwrap_or(0)
+    }
+}
+
+fn columns(bank: &StoredBank) -> Vec<Column> {
+    let mut all = vec![Column::default(); bank.width()];
+    for (i, source) in bank.sources.iter().enumerate() {
+        if let Source::Stored { column, .. } = *source {
+            all[column].0.push((i / bank.bits as usize, (i % bank.bits as usize) as u32));
+        }
+    }
+    all
+}
+
+/// Inverts what is made of a stored bit in the row of entries that begins at `row`, or puts it back.
+fn flip(design: &mut Design, (node, table): (usize, usize), row: usize, column: &Column) {
     let table = match &mut design.nodes[node].op {
         Op::Lookup { table } | Op::Scores { table, .. } | Op::Mix { table, .. } => table,
         Op::ConstantScores { tables } => &mut tables[table],
         _ => return,
     };
     let bits = table.bits;
-    let value = table.entries[entry] ^ (1 << bit);
-    // The sign is that of the highest bit stored.
-    table.entries[entry] = value << (32 - bits) >> (32 - bits);
+    for (lane, bit) in &column.0 {
+        let value = table.entries[row + lane] ^ (1 << bit);
+        // The sign is that of the highest bit stored.
+        table.entries[row + lane] = value << (32 - bits) >> (32 - bits);
+    }
 }
 
 fn bitmaps(design: &Design, windows: &[Vec<u8>]) -> Vec<Vec<i64>> {
@@ -147,4 +175,33 @@ fn micro_f1(bitmaps: &[Vec<i64>], labels: &[Vec<u8>]) -> f64 {
         }
     }
     if either == 0 { 0.0 } else { 2.0 * both as f64 / either as f64 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tablewright_design::{lower, passes};
+    use tablewright_model::testing::{dart_s, dart_s_spec, random_model};
+
+    #[test]
+    fn a_stored_bit_is_flipped_in_all_that_is_made_of_it_and_put_back() {
+        let design = passes::packed(&passes::optimise(&lower(&random_model(&dart_s(), dart_s_spec(), 1))));
+        let node = design.nodes.iter().position(|node| node.name == "head").expect("a head");
+        let table = &design.nodes[node].op.tables()[0];
+        let bank = table.bank(0, Layout::Rows { fold: 1 });
+        let all = columns(&bank);
+        let stored = bank.sources.iter().filter(|source| matches!(source, Source::Stored { .. }));
+        assert_eq!(all.iter().map(|column| column.0.len()).sum::<usize>(), stored.count());
+        let shared = all.iter().find(|column| column.0.len() > 1).expect("sixteen words of 256 entries");
+        let mut changed = design.clone();
+        flip(&mut changed, (node, 0), 3 * table.outputs, shared);
+        let differing = |other: &Design| {
+            let entries = &other.nodes[node].op.tables()[0].entries;
+            table.entries.iter().zip(entries).filter(|(a, b)| a != b).count()
+        };
+        let lanes: std::collections::BTreeSet<usize> = shared.0.iter().map(|(lane, _)| *lane).collect();
+        assert_eq!(differing(&changed), lanes.len());
+        flip(&mut changed, (node, 0), 3 * table.outputs, shared);
+        assert_eq!(changed, design);
+    }
 }

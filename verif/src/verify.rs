@@ -13,7 +13,9 @@ use crate::certificate::{Certificate, Check, Group, Level, Outcome, VERSION};
 use crate::faults::{Labelled, flip_tables};
 use crate::gates::Gates;
 use crate::mutation::{self, Mutation};
-use crate::{Cosim, Error, check_images, formal, gates, icarus, simulate, tool, vectors};
+use crate::{
+    Cosim, Error, check_images, check_looked_up, check_packed, formal, gates, icarus, simulate, tool, vectors,
+};
 
 /// What to check, and with what.
 #[derive(Debug, Clone)]
@@ -121,6 +123,8 @@ pub fn verify(
     let (fault, images) = timed(|| Ok(images(build, design, plan)))?;
     let readable = images.is_none_or(|complete| complete);
     checks.push(fault);
+    checks.extend(packed(build, design, plan));
+    checks.extend(looked_up(design, wanted, effort.windows[0]));
     if readable {
         for (stall, windows) in [0.0, STALL].into_iter().zip(effort.windows) {
             progress("golden model and Verilator");
@@ -186,9 +190,9 @@ pub fn verify(
         progress("flipped table bits");
         let started = Instant::now();
         let found = flip_tables(design, labelled, effort.flips, wanted.seed, &mut |_| ());
-        let method = "flips on the golden model, entries chosen by seed";
-        let scope = "one bit of one entry at a time, each bit position of each bank; registers are not flipped. A ranking, \
-                     with nothing to fail";
+        let method = "flips on the golden model, stored bits chosen by seed";
+        let scope = "one stored bit at a time, in all entries that are made of it, each bit position of each bank; registers are \
+                     not flipped. A ranking, with nothing to fail";
         let mut check = Check::new(Group::Faults, "table bits", method, scope)
             .covering("flips", found.flips)
             .covering("windows", found.windows)
@@ -254,6 +258,48 @@ fn images(build: &BuildDir, design: &Design, plan: &Plan) -> (Check, Option<bool
     .covering("faulty", faulty as u64);
     let complete = fault.as_ref().map(|f| f.line > 0);
     (check.judged(fault.map(|f| format!("{} line {}: {}", f.file, f.line, f.problem))), complete)
+}
+
+/// Banks that are stored without what repeats against whole tables; nothing where there are none.
+fn packed(build: &BuildDir, design: &Design, plan: &Plan) -> Option<Check> {
+    let started = Instant::now();
+    let found = check_packed(build, design, plan);
+    let mut check = Check::new(
+        Group::Differential,
+        "packed tables",
+        "every entry made from the words of the images, against the whole tables",
+        "every entry of every bank whose code can occur. That the Verilog makes entries of words in the same way is part of the \
+         tables' proofs, where there are some",
+    )
+    .covering("banks", found.banks)
+    .covering("entries", found.entries)
+    .covering("entries that no code reaches", found.unread)
+    .covering("bits whole", found.whole_bits)
+    .covering("bits stored", found.stored_bits)
+    .judged(found.wrong);
+    check.seconds = started.elapsed().as_secs_f64();
+    (found.banks > 0).then_some(check)
+}
+
+/// Rows of tables that no code should reach, against runs of the golden model; nothing where all rows are reached.
+fn looked_up(design: &Design, wanted: &Verify, count: usize) -> Option<Check> {
+    let started = Instant::now();
+    let inputs = vectors::windows(design, count, &wanted.traced, wanted.seed);
+    let found = check_looked_up(design, &inputs);
+    let mut check = Check::new(
+        Group::Differential,
+        "rows never read",
+        "golden model; corner cases, then the trace's windows, then random ones",
+        "rows of tables that no code reaches, by enumeration of all rows in front of the encoders or by intervals \
+         (gen/design/src/reach.rs), are not stored; here no run may look one up. Other rows need not all be seen",
+    )
+    .covering("windows", count as u64)
+    .covering("rows never read", found.unread)
+    .covering("rows read", found.seen)
+    .covering("rows stored", found.rows)
+    .judged(found.wrong);
+    check.seconds = started.elapsed().as_secs_f64();
+    (found.unread > 0).then_some(check)
 }
 
 /// Golden model and Verilator at every kernel boundary.

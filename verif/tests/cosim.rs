@@ -227,7 +227,7 @@ fn flipped_bits_are_found() {
     let (fault, count) = tablewright_verif::check_images(&build.dir, &build.design, &build.plan);
     let fault = fault.unwrap();
     assert_eq!((count, fault.file.as_str(), fault.line), (1, "rtl/mem/tw_random_10_embed_bank1.hex", 3));
-    assert!(fault.problem.starts_with("subspace 1, code 2, output 0: is "), "{}", fault.problem);
+    assert!(fault.problem.starts_with("subspace 1, code 2, stored bit 2: is "), "{}", fault.problem);
     let report = build.simulate(60, 0.0);
     assert!(!report.passed());
     assert_eq!(report.first.unwrap().kernel, "embed");

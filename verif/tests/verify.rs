@@ -71,9 +71,9 @@ fn a_good_build_passes() {
 #[test]
 fn a_proof_finds_a_wrong_module() {
     let breakages = [
-        ("tw_random_2_l0_ff1.v", "n0_0 + n0_1", "n0_0 - n0_1", "table l0_ff1"),
+        ("tw_random_2_l0_ff1.v", "n0_0_1 + n0_1_1", "n0_0_1 - n0_1_1", "table l0_ff1"),
         ("tw_random_2_embed.v", "in_data[1:0]", "in_data[2:1]", "table embed"),
-        ("tw_random_2_l0_score_of_key.v", "n0_0 + n0_1", "n0_0 | n0_1", "table l0_score_of_key"),
+        ("tw_random_2_l0_score_of_key.v", "n0_0_0 + n0_1_0", "n0_0_0 | n0_1_0", "table l0_score_of_key"),
         ("tw_random_2_l0_mix.v", "codes[(s*2+0)*2+:2]", "codes[(s*2+1)*2+:2]", "pair table l0_mix"),
         ("tw_random_2_l0_mix.v", "? 1'd0 : head + 1'd1", "? 1'd1 : head + 1'd1", "pair table l0_mix"),
         ("tw_random_2_l0_mix.v", "sum_valid && last_head", "sum_valid", "pair table l0_mix"),
@@ -267,7 +267,7 @@ fn loaded_tables_are_proved() {
         ("tw_swap.v", "active <= !active;", "active <= !active || want;", "change of tables"),
         ("tw_check.v", "odd && (syndrome == Own)", "(syndrome == Own)", "check bits"),
         ("tw_guard.v", "place + 1;", "place + 2;", "check bits"),
-        ("tw_random_2_l0_ff1.v", "n0_0 + n0_1", "n0_0 | n0_1", "table l0_ff1"),
+        ("tw_random_2_l0_ff1.v", "n0_0_1 + n0_1_1", "n0_0_1 | n0_1_1", "table l0_ff1"),
         ("tw_random_2_l0_ff1.v", ".active(active)", ".active(!active)", "table l0_ff1"),
     ];
     for (file, from, to, expected) in breakages {

@@ -25,6 +25,7 @@ mod parts;
 mod planned;
 mod replay;
 mod stages;
+mod stored;
 mod subject;
 mod summary;
 mod tables;

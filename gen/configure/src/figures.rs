@@ -51,7 +51,8 @@ impl Figures {
 
     /// Of a model.
     pub fn of_model(model: &TableModel, target: &Target) -> Self {
-        let design = passes::for_hardware(&lower(model));
+        // What a bank stores depends on contents, and of a stand-in there are none: banks are whole.
+        let design = passes::chosen(&lower(model), |pass| pass != passes::PACKED);
         let plan = Plan::automatic(&design);
         let resources = Resources::of_design(&design, &plan);
         Self {

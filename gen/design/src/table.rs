@@ -39,6 +39,9 @@ pub struct IntTable {
     pub bounds: Bounds,
     /// Set where the contents come over the load stream: nothing but the shape may be relied on.
     pub loaded: Option<LoadedTable>,
+    /// Set where each bank is [stored](IntTable::bank) without what repeats in it: of each row of each subspace, `[C, rows]`,
+    /// whether it can be looked up. Of other rows nothing need be stored.
+    pub packed: Option<Vec<bool>>,
 }
 
 /// What is fixed of a table whose contents are loaded.
@@ -106,6 +109,7 @@ impl IntTable {
             frac,
             bounds: Bounds::point(0),
             loaded: None,
+            packed: None,
         };
         table.bounds = table.sum_bounds();
         table
@@ -149,8 +153,19 @@ impl IntTable {
         });
         let loaded = Some(LoadedTable { bias: bias_bounds, protection });
         let bounds = Bounds::point(0);
-        let mut table =
-            Self { subspaces, rows, outputs, bits, entries: raw, shifts, bias: values, frac, bounds, loaded };
+        let mut table = Self {
+            subspaces,
+            rows,
+            outputs,
+            bits,
+            entries: raw,
+            shifts,
+            bias: values,
+            frac,
+            bounds,
+            loaded,
+            packed: None,
+        };
         table.bounds = table.sum_bounds();
         (table, beyond)
     }
@@ -182,7 +197,7 @@ impl IntTable {
             let start = (c * self.rows + left * codes) * self.outputs;
             self.entries[start..][..codes * self.outputs].iter().copied()
         });
-        let mut table = Self { rows: codes, entries: entries.collect(), ..self.clone() };
+        let mut table = Self { rows: codes, entries: entries.collect(), packed: None, ..self.clone() };
         table.bounds = table.sum_bounds();
         table
     }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use tablewright_design::{Design, IntEncoderKind, IntTable, Node, NodeId, Op};
+use tablewright_design::{Design, IntEncoderKind, IntTable, Layout, Node, NodeId, Op, StoredBank};
 use tablewright_plan::pipeline::part;
 use tablewright_plan::{Directive, Elements, Plan};
 
@@ -160,6 +160,20 @@ fn constants_of_node(stem: &str, design: &Design, node: &Node, directive: Direct
     }
 }
 
+/// A bank that does not give back its table, as `node: bank, word, entry`: a fault of this program, and no build.
+pub(crate) fn packed_wrong(design: &Design, plan: &Plan) -> Option<String> {
+    design.iter().find_map(|(id, node)| {
+        let Directive { elements, fold, .. } = plan.stage(id).directive;
+        let pairs = matches!(node.op, Op::Scores { .. } | Op::Mix { .. }) && elements == Elements::Parallel;
+        let layout = if pairs { Layout::Pairs } else { Layout::Rows { fold } };
+        let tables = node.op.tables().iter().filter(|table| table.packed.is_some());
+        tables.flat_map(|table| (0..table.subspaces).map(move |c| (table, c))).find_map(|(table, c)| {
+            let (word, lane) = table.bank(c, layout).first_wrong(table, c, layout)?;
+            Some(format!("{}, subspace {c}: word {word}, entry {lane}", node.name))
+        })
+    })
+}
+
 /// Bits of an index below `count`, at least one.
 pub(crate) fn index_bits(count: usize) -> u32 {
     count.next_power_of_two().ilog2().max(1)
@@ -180,16 +194,24 @@ fn of_node(stem: &str, node: &Node, directive: Directive, loaded: bool) -> Vec<I
         loaded: loaded && !of_unit,
         values,
     };
+    // Bits of a word as they are stored; of a bank that is constant there is nothing.
+    let packed = |name: String, what: &str, bank: &StoredBank| {
+        let values = bank.contents().into_iter().map(i64::from).collect();
+        (bank.width() > 0).then(|| image(&name, what, "stored bit", 1, bank.width(), false, values))
+    };
     let unsigned = |table: &[u32]| table.iter().map(|&v| i64::from(v)).collect::<Vec<_>>();
     match &node.op {
         Op::Scores { table, .. } | Op::Mix { table, .. } if elements == Elements::Parallel => {
             let codes = 1 << (table.rows.ilog2() / 2);
             let one = |(c, entries): (usize, &[i32])| {
+                let (name, what) = (format!("bank{c}"), format!("subspace {c}, left code"));
+                if table.packed.is_some() {
+                    return packed(name, &what, &table.bank(c, Layout::Pairs));
+                }
                 let values = entries.iter().map(|&e| i64::from(e)).collect();
-                let what = format!("subspace {c}, left code");
-                image(&format!("bank{c}"), &what, "right code", table.bits, codes, true, values)
+                Some(image(&name, &what, "right code", table.bits, codes, true, values))
             };
-            table.entries.chunks_exact(table.rows).enumerate().map(one).collect()
+            table.entries.chunks_exact(table.rows).enumerate().filter_map(one).collect()
         }
         Op::Lookup { .. } | Op::ConstantScores { .. } | Op::Scores { .. } | Op::Mix { .. } => {
             let tables = node.op.tables();
@@ -204,15 +226,19 @@ fn of_node(stem: &str, node: &Node, directive: Directive, loaded: bool) -> Vec<I
                 // The last part of a row may be short of outputs; zeros stand there.
                 let filled = outputs * fold as usize - table.outputs;
                 let one = |(i, entries): (usize, &[i32])| {
+                    let name = format!("bank{}", t * c + i);
+                    if table.packed.is_some() {
+                        return packed(name, &what(i), &table.bank(i, Layout::Rows { fold }));
+                    }
                     let row = |row: &[i32]| {
                         let values: Vec<i64> = row.iter().map(|&e| i64::from(e)).collect();
                         values.into_iter().chain(std::iter::repeat_n(0, filled))
                     };
                     let values = entries.chunks_exact(table.outputs).flat_map(row).collect();
-                    let name = format!("bank{}", t * c + i);
-                    image(&name, &what(i), "output", table.bits, outputs, true, values)
+                    Some(image(&name, &what(i), "output", table.bits, outputs, true, values))
                 };
-                let mut all: Vec<Image> = table.entries.chunks_exact(bank).enumerate().map(one).collect();
+                let banks = table.entries.chunks_exact(bank).enumerate();
+                let mut all: Vec<Image> = banks.filter_map(one).collect();
                 if let (Some(bias), true) = (&table.bias, fold > 1) {
                     let values = bias.iter().copied().chain(std::iter::repeat_n(0, filled)).collect();
                     let width = node.value.format.width;

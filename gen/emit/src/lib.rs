@@ -67,6 +67,11 @@ pub enum Error {
     #[error("{0}: not what the build was made from (its hash is not the manifest's); build again")]
     OtherOrigin(String),
     /// A fault of this program.
+    #[error(
+        "{0}: what would be stored is not the table; please report this as a bug, and build with --no-passes meanwhile"
+    )]
+    Packed(String),
+    /// A fault of this program.
     #[error("template {0}: please report this as a bug")]
     Template(#[from] minijinja::Error),
 }
@@ -144,6 +149,9 @@ pub struct CoreVectors {
 
 /// The files of a build by path inside it: `rtl/`, `rtl/mem/`, `tb/`, and the core file of `FuseSoC`.
 pub fn files(design: &Design, plan: &Plan, vectors: &Vectors) -> Result<BTreeMap<String, String>, Error> {
+    if let Some(place) = image::packed_wrong(design, plan) {
+        return Err(Error::Packed(place));
+    }
     let names = Names::new(&design.name);
     let templates = Templates::new()?;
     let mut files = BTreeMap::new();

@@ -13,6 +13,7 @@ mod encoder;
 mod pair;
 mod store;
 mod table;
+mod wires;
 
 use encoder::encoder_module;
 use store::{Bank, Store};

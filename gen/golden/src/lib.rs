@@ -12,6 +12,7 @@ mod arithmetic;
 mod compile;
 mod descend;
 mod encode;
+mod looked_up;
 mod prefetcher;
 mod table;
 
@@ -22,6 +23,7 @@ use arithmetic::Int;
 use compile::Program;
 use descend::{Descend, Plain};
 
+pub use looked_up::Read;
 pub use prefetcher::{Demand, Prefetcher};
 
 /// An interpreter of one design with room for one window's values, and with the history of a streaming design.

@@ -200,6 +200,23 @@ pub fn choose(target: &Target, words: u64, width: u64, rules: Rules) -> Option<O
     offers(target, words, width).into_iter().find(|offer| allowed(offer, rules))
 }
 
+/// The style that makes the banks of a table cheapest, all of them: how many, words and bits of one. One directive says it
+/// for all.
+pub fn style(target: &Target, shapes: &[(u64, u64, u64)], rules: Rules) -> Option<Style> {
+    let price = |style: Style| -> Option<f64> {
+        let one = |&(count, words, width): &(u64, u64, u64)| {
+            let offer =
+                offers(target, words, width).into_iter().find(|o| o.style == style && allowed(o, rules));
+            offer.map(|offer| count as f64 * offer.cost)
+        };
+        shapes.iter().map(one).sum()
+    };
+    let styles = shapes.iter().flat_map(|&(_, words, width)| offers(target, words, width));
+    let priced = styles.filter_map(|offer| Some((offer.style, price(offer.style)?)));
+    // Of equal ones the first, which a single bank would take.
+    priced.reduce(|best, other| if other.1 < best.1 { other } else { best }).map(|(style, _)| style)
+}
+
 fn allowed(offer: &Offer, rules: Rules) -> bool {
     let in_time = match (rules.period_ns, offer.clk_to_q_ns) {
         (Some(period), Some(delay)) => delay <= period,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use tablewright_design::{Design, Node, Op};
+use tablewright_design::{Design, Node, Op, Saved};
 
 pub use self::prefetcher::{Part, PrefetcherEstimate};
 use crate::banks::{Bank, StyleError};
@@ -42,6 +42,10 @@ pub struct Estimate {
     pub words_per_inference: u64,
     /// Bits of table entries.
     pub table_bits: u64,
+    /// Bits of the banks that they are stored in.
+    pub stored_table_bits: u64,
+    /// Bits of these banks that repeat others or are never read, by why, and are not stored.
+    pub saved_table_bits: Saved,
     /// Bits of thresholds and prototypes, each encoder once.
     pub encoder_bits: u64,
     /// Bits of all constant memories, every copy counted: tables, prototypes, constants of the arithmetic units.
@@ -91,6 +95,10 @@ pub struct Kernel {
     pub occupancy_cycles: u64,
     /// Bits of table entries.
     pub table_bits: u64,
+    /// Bits of the banks that they are stored in.
+    pub stored_table_bits: u64,
+    /// Bits of these banks that repeat others or are never read, by why, and are not stored.
+    pub saved_table_bits: Saved,
     /// Bits of thresholds or prototypes, once.
     pub encoder_bits: u64,
     /// Times the encoder is instantiated: once for each part of a row (head) that shares it.
@@ -176,6 +184,8 @@ impl Estimate {
             bottleneck: design.node(plan.bottleneck()).name.clone(),
             words_per_inference: design.words_per_inference(),
             table_bits: total.table_bits,
+            stored_table_bits: total.stored_table_bits,
+            saved_table_bits: total.saved,
             encoder_bits: total.encoder_bits,
             rom_bits: total.rom_bits(),
             writable_bits: total.writable_bits(),
@@ -205,6 +215,8 @@ fn basis() -> BTreeMap<&'static str, Basis> {
         "interval_cycles",
         "words_per_inference",
         "table_bits",
+        "stored_table_bits",
+        "saved_table_bits",
         "encoder_bits",
         "rom_bits",
         "writable_bits",
@@ -216,6 +228,8 @@ fn basis() -> BTreeMap<&'static str, Basis> {
         "kernels.last_cycle",
         "kernels.occupancy_cycles",
         "kernels.table_bits",
+        "kernels.stored_table_bits",
+        "kernels.saved_table_bits",
         "kernels.encoder_bits",
         "kernels.encoder_copies",
         "kernels.rom_bits",
@@ -290,6 +304,8 @@ impl Kernel {
     fn made_of(self, resources: Resources) -> Self {
         Self {
             table_bits: resources.table_bits,
+            stored_table_bits: resources.stored_table_bits,
+            saved_table_bits: resources.saved,
             encoder_bits: resources.encoder_bits,
             rom_bits: resources.rom_bits(),
             writable_bits: resources.writable_bits(),
@@ -337,6 +353,7 @@ mod tests {
         let estimate = dart_estimate();
         let sum = |of: fn(&Kernel) -> u64| estimate.kernels.iter().map(of).sum::<u64>();
         assert_eq!(sum(|k| k.table_bits), estimate.table_bits);
+        assert_eq!(sum(|k| k.stored_table_bits), estimate.stored_table_bits);
         assert_eq!(sum(|k| k.encoder_bits), estimate.encoder_bits);
         assert_eq!(sum(|k| k.rom_bits), estimate.rom_bits);
         assert_eq!(sum(|k| k.writable_bits), estimate.writable_bits);

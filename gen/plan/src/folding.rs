@@ -44,9 +44,12 @@ pub fn styled(design: &Design, directives: &Directives, target: &Target, rules: 
     let mut directives = directives.clone();
     for (id, node) in design.iter().filter(|(_, node)| !node.op.tables().is_empty()) {
         let memories = Resources::of_node(design, &plan, node, plan.stage(id)).memories;
-        let bank = memories.iter().find(|memory| memory.holds == Holds::TableBank);
-        let style =
-            bank.and_then(|m| banks::choose(target, m.words, m.width, rules)).map(|offer| offer.style);
+        let shapes: Vec<(u64, u64, u64)> = memories
+            .iter()
+            .filter(|memory| memory.holds == Holds::TableBank)
+            .map(|memory| (memory.count, memory.words, memory.width))
+            .collect();
+        let style = banks::style(target, &shapes, rules);
         let directive = &mut directives.0[id.0];
         if let (Style::Auto, Some(style)) = (directive.style, style) {
             directive.style = style;

@@ -7,7 +7,7 @@
 use std::fmt;
 
 use serde::Serialize;
-use tablewright_design::{Design, Format, Node, Op};
+use tablewright_design::{Design, Format, Node, Op, Saved};
 
 use crate::pipeline::Elements;
 use crate::schedule::{Plan, Stage};
@@ -149,6 +149,10 @@ pub struct Resources {
     pub memories: Vec<Memory>,
     /// Bits of table entries.
     pub table_bits: u64,
+    /// Bits of the banks that they are stored in.
+    pub stored_table_bits: u64,
+    /// Why these are fewer. With them, bits of the banks as they would be, padding of folded rows included.
+    pub saved: Saved,
     /// Bits of thresholds or prototypes, each encoder once.
     pub encoder_bits: u64,
     /// Bits of thresholds as they are wired into the logic of every instance.
@@ -344,6 +348,8 @@ impl Resources {
         other.memories.iter().for_each(|m| self.memory(*m));
         other.operators.iter().for_each(|o| self.operator(o.function, o.count, o.a, o.b));
         self.table_bits += other.table_bits;
+        self.stored_table_bits += other.stored_table_bits;
+        self.saved = self.saved.plus(other.saved);
         self.encoder_bits += other.encoder_bits;
         self.threshold_bits += other.threshold_bits;
         self.logic_register_bits += other.logic_register_bits;

@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
-use tablewright_design::IntTable;
+use tablewright_design::{IntTable, StoredBank};
 
 use super::pipeline::{Pipeline, signed_constant};
+use crate::packed::wired;
 
 /// The module, and where its right codes stand.
 #[derive(Debug, Clone)]
@@ -29,8 +30,8 @@ pub(crate) struct Pair<'a> {
     pub collect: bool,
     /// Left rows wait.
     pub delayed: bool,
-    /// Names of the banks' instances, subspace by subspace.
-    pub banks: &'a [String],
+    /// The banks, subspace by subspace; each with the name of its instance, unless it is constant.
+    pub banks: &'a [(StoredBank, Option<String>)],
 }
 
 /// Cells inside the module that are left free, beside the banks.
@@ -73,13 +74,18 @@ impl Pair<'_> {
         let lanes: usize = if self.collect { self.places.iter().map(Vec::len).sum() } else { self.slots() };
         let mut p = Pipeline::with_output(sum * lanes as u64);
         let mut ports = self.surroundings(&mut p, in_width);
-        for (c, bank) in self.banks.iter().enumerate() {
-            p.input(&format!("row_{c}"), bits << code);
-            p.wire(&format!("address_{c}"), code, None);
+        for (c, (stored, bank)) in self.banks.iter().enumerate() {
+            let entries: Vec<String> =
+                (0..stored.lanes).rev().map(|lane| wired(stored, &format!("row_{c}"), lane)).collect();
+            p.wire(&format!("entries_{c}"), bits << code, Some(&format!("{{{}}}", entries.join(", "))));
+            let Some(bank) = bank else { continue };
+            p.input(&format!("row_{c}"), stored.width() as u64);
+            let address = u64::from(stored.address_bits());
+            p.wire(&format!("address_{c}"), address, None);
             ports.push((format!("{bank}.address"), format!("address_{c}")));
             ports.push((format!("{bank}.data"), format!("row_{c}")));
             let low = c as u64 * code;
-            p.never(format!("(address_{c} != in_data[{}:{low}])", low + code - 1));
+            p.never(format!("(address_{c} != in_data[{}:{low}])", low + address - 1));
         }
         for counter in self.counters() {
             p.wire(counter, self.head_bits(), None);
@@ -190,7 +196,7 @@ impl Pair<'_> {
             let right = format!("right_{c}_{slot}");
             p.wire(&right, code, Some(&chosen));
             let entry = format!("entry_{c}_{slot}");
-            p.signed(&entry, bits, &format!("row_{c}[{right} * {bits} +: {bits}]"));
+            p.signed(&entry, bits, &format!("entries_{c}[{right} * {bits} +: {bits}]"));
             p.signed(&format!("wide_{c}_{slot}"), wide, &entry);
             terms.push(format!("(wide_{c}_{slot} <<< {})", table.shifts[c]));
             let entries = (0..table.rows).map(|r| i64::from(table.entry(c, r, 0)));

@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
-use tablewright_design::IntTable;
+use tablewright_design::{IntTable, StoredBank};
 
 use super::pipeline::{Pipeline, signed_constant};
+use crate::packed::wired;
 
 /// A table module: one table, or several of one shape side by side.
 #[derive(Debug, Clone, Copy)]
@@ -17,8 +18,8 @@ pub(crate) struct Tables<'a> {
     pub sum_width: u32,
     /// Cycles from the codes to the sums.
     pub latency: u64,
-    /// Names of the banks' instances, table by table, subspace by subspace.
-    pub banks: &'a [String],
+    /// The banks, table by table, subspace by subspace; each with the name of its instance, unless it is constant.
+    pub banks: &'a [(StoredBank, Option<String>)],
     /// Cycles from an address to a bank's answer.
     pub answers: u64,
     /// The instance that holds a bias that is loaded.
@@ -42,13 +43,15 @@ pub(crate) fn checker(of: Tables<'_>, lanes: Range<usize>) -> String {
     let wide = sum.max(bits) + u64::from(most) + u64::from((subspaces + 1).ilog2()) + 2;
     let mut p = Pipeline::new(code * banks.len() as u64, sum * (outputs * tables.len()) as u64);
     let mut ports = Vec::new();
-    for (c, bank) in banks.iter().enumerate() {
-        p.input(&format!("row_{c}"), bits * outputs as u64);
-        p.wire(&format!("address_{c}"), code, None);
+    for (c, (stored, bank)) in banks.iter().enumerate() {
+        let Some(bank) = bank else { continue };
+        p.input(&format!("row_{c}"), stored.width() as u64);
+        let address = u64::from(stored.address_bits());
+        p.wire(&format!("address_{c}"), address, None);
         ports.push((format!("{bank}.address"), format!("address_{c}")));
         ports.push((format!("{bank}.data"), format!("row_{c}")));
         let low = c as u64 * code;
-        p.never(format!("(address_{c} != in_data[{}:{low}])", low + code - 1));
+        p.never(format!("(address_{c} != in_data[{}:{low}])", low + address - 1));
         if shape.loaded.is_some() {
             // Asked for what counts, and joined to the load bus.
             for (port, width, from) in
@@ -80,8 +83,7 @@ pub(crate) fn checker(of: Tables<'_>, lanes: Range<usize>) -> String {
         for c in 0..subspaces {
             let bank = t * subspaces + c;
             let entry = format!("entry_{bank}_{o}");
-            let low = o as u64 * bits;
-            p.signed(&entry, bits, &format!("row_{bank}[{}:{low}]", low + bits - 1));
+            p.signed(&entry, bits, &wired(&banks[bank].0, &format!("row_{bank}"), o));
             // Widened before it is shifted: a shift's width is that of where it stands.
             p.signed(&format!("wide_{bank}_{o}"), wide, &entry);
             terms.push(format!("(wide_{bank}_{o} <<< {})", table.shifts[c]));

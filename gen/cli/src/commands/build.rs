@@ -12,6 +12,7 @@ use crate::built::{designed, lowered, passes_run};
 use crate::failure::{Failure, Outcome};
 use crate::loadable::LoadArgs;
 use crate::planned::PlanArgs;
+use crate::stored::Stored;
 use crate::subject;
 use crate::ui::{Render, Ui, bits, count, pairs};
 
@@ -100,7 +101,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
         prefetcher: format!("rtl/{}.v", manifest.prefetcher.module),
         verilog_files: files.keys().filter(|f| f.starts_with("rtl/tw_")).count(),
         memory_images: files.keys().filter(|f| f.starts_with("rtl/mem/")).count(),
-        table_bits: design.table_bits(),
+        stored: Stored::of(&design, &plan),
         encoder_bits: design.encoder_bits(),
         latency_cycles: plan.latency,
         interval_cycles: plan.interval,
@@ -118,7 +119,8 @@ struct About {
     prefetcher: String,
     verilog_files: usize,
     memory_images: usize,
-    table_bits: u64,
+    #[serde(flatten)]
+    stored: Stored,
     encoder_bits: u64,
     latency_cycles: u64,
     interval_cycles: u64,
@@ -129,7 +131,7 @@ struct About {
 
 impl Render for About {
     fn text(&self) -> String {
-        pairs([
+        let before = [
             ("build", self.build_dir.clone()),
             (
                 "core",
@@ -139,12 +141,14 @@ impl Render for About {
                 ),
             ),
             ("prefetcher", self.prefetcher.clone()),
-            ("tables", bits(self.table_bits)),
+        ];
+        let behind = [
             ("encoders", bits(self.encoder_bits)),
             ("latency", format!("{} cycles", count(self.latency_cycles))),
             ("interval", format!("{} cycles, set by {}", count(self.interval_cycles), self.bottleneck)),
             ("clock", format!("at most {} levels of logic between two registers", self.levels)),
             ("next", format!("tablewright sim {}", self.build_dir)),
-        ])
+        ];
+        pairs(before.into_iter().chain(self.stored.rows()).chain(behind))
     }
 }

@@ -13,6 +13,7 @@ use crate::built::{Built, designed};
 use crate::failure::{Failure, Outcome};
 use crate::loadable::LoadArgs;
 use crate::planned::{self, PlanArgs};
+use crate::stored::Stored;
 use crate::subject::Subject;
 use crate::ui::{Render, Ui, bits, count, grid, pairs};
 
@@ -126,6 +127,7 @@ fn kernels(kernels: &[Kernel]) -> String {
         "every",
         "busy",
         "table bits",
+        "stored",
         "encoder bits",
         "registers",
         "accumulator",
@@ -154,6 +156,7 @@ fn kernels(kernels: &[Kernel]) -> String {
                 count(k.row_interval_cycles),
                 count(k.occupancy_cycles),
                 some(k.table_bits),
+                some(k.stored_table_bits),
                 encoder,
                 some(k.register_bits),
                 k.accumulator.clone().unwrap_or_default(),
@@ -161,7 +164,7 @@ fn kernels(kernels: &[Kernel]) -> String {
             ]
         })
         .collect();
-    let mut right = vec![2, 3, 5, 6, 7, 8, 9, 10];
+    let mut right = vec![2, 3, 5, 6, 7, 8, 9, 10, 11];
     let mut note =
         "first: cycle of row 0; every: cycles from row to row; busy: cycles taken by one window. All exact."
             .to_owned();
@@ -170,7 +173,7 @@ fn kernels(kernels: &[Kernel]) -> String {
         for (row, kernel) in rows.iter_mut().zip(kernels) {
             row.insert(AHEAD, kernel.ahead_cycle.map(count).unwrap_or_default());
         }
-        right.push(11);
+        right.push(12);
         note.push_str(
             "\nahead: all rows but the last come before their access; cycle of row 0, the access before taken in cycle 0, \
              and first is the last row's.",
@@ -182,11 +185,17 @@ fn kernels(kernels: &[Kernel]) -> String {
 /// Of the whole.
 fn totals(estimate: &Estimate) -> String {
     let (exact, modelled) = (word(Basis::Exact), word(Basis::Modelled));
-    let rows = [
+    let stored = Stored {
+        whole: estimate.table_bits,
+        in_banks: estimate.stored_table_bits,
+        saved: estimate.saved_table_bits,
+    };
+    let cycles = [
         ("latency", format!("{} cycles", count(estimate.latency_cycles))),
         ("interval", format!("{} cycles, set by {}", count(estimate.interval_cycles), estimate.bottleneck)),
         ("table words read per inference", count(estimate.words_per_inference)),
-        ("tables", bits(estimate.table_bits)),
+    ];
+    let storage = [
         ("encoders, each once", bits(estimate.encoder_bits)),
         ("constant memories, every copy", bits(estimate.rom_bits)),
         ("writable memories", bits(estimate.writable_bits)),
@@ -200,7 +209,12 @@ fn totals(estimate: &Estimate) -> String {
             ("interval at that clock", format!("{:.0} ns", clock.interval_ns)),
         ]);
     }
-    let rows = rows.into_iter().map(|row| (row, exact)).chain(guessed.into_iter().map(|row| (row, modelled)));
+    let rows = cycles
+        .into_iter()
+        .chain(stored.rows())
+        .chain(storage)
+        .map(|row| (row, exact))
+        .chain(guessed.into_iter().map(|row| (row, modelled)));
     grid(
         &["in all", "", ""],
         &[],

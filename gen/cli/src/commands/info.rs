@@ -9,12 +9,13 @@ use tablewright_emit::read_manifest;
 use tablewright_model::{
     Form, InputConfig, KernelSpec, Network, NetworkConfig, Positions, TableModel, load_model, load_network,
 };
-use tablewright_plan::{Directives, text};
+use tablewright_plan::{Directives, Plan, text};
 use tablewright_trace::{TraceFormat, TraceInfo};
 
 use crate::built::{Built, designed};
 use crate::failure::{Failure, Outcome};
 use crate::planned;
+use crate::stored::Stored;
 use crate::subject::{self, Subject};
 use crate::ui::{Render, Ui, bits, count, grid, pairs};
 
@@ -142,8 +143,9 @@ struct AboutModel<'a> {
     threshold: f64,
     activation_bits: u32,
     kernels: Vec<Kernel>,
-    /// Of all tables in hardware.
-    table_bits: u64,
+    /// Of all tables in hardware, as it is laid out where nothing is asked for.
+    #[serde(flatten)]
+    stored: Stored,
     /// Of all thresholds and prototypes in hardware.
     encoder_bits: u64,
     words_per_inference: u64,
@@ -193,7 +195,7 @@ impl<'a> AboutModel<'a> {
             threshold: model.threshold,
             activation_bits: model.activation_bits,
             kernels: kernels.collect(),
-            table_bits: design.table_bits(),
+            stored: Stored::of(&design, &Plan::automatic(&design)),
             encoder_bits: design.encoder_bits(),
             words_per_inference: design.words_per_inference(),
             streaming: design.streaming,
@@ -225,11 +227,11 @@ impl Render for AboutModel<'_> {
         });
         let header = ["kernel", "form", "features", "encoder", "K", "C", "bits", "entries", "entry bits"];
         let kernels = grid(&header, &[2, 4, 5, 6, 7, 8], kernels);
-        let mut sums = vec![
-            ("tables", bits(self.table_bits)),
+        let mut sums = self.stored.rows();
+        sums.extend([
             ("encoders", bits(self.encoder_bits)),
             ("table words read per inference", count(self.words_per_inference)),
-        ];
+        ]);
         if self.streaming {
             sums.push(("takes", "one access at a time".to_owned()));
         }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 use clap::builder::RangedU64ValueParser;
 use serde::Serialize;
-use tablewright_design::{lower, passes};
+use tablewright_design::{Design, lower, passes};
 use tablewright_trace::{Dataset, DatasetOptions, Rows, Trace};
 use tablewright_verif::certificate::Certificate;
 use tablewright_verif::faults::Labelled;
@@ -99,7 +99,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
         liberty: args.liberty.clone(),
         mutants: args.mutants,
         traced,
-        labelled: labelled.map(|l| (passes::optimise(&lower(&built.model)), l)),
+        labelled: labelled.map(|l| (windowed(&built), l)),
     };
     let bar = ui.bar("verifying", Unit::Items, 0);
     let mut told = |what: &str| {
@@ -123,6 +123,14 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Outcome, Failure> {
 }
 
 /// `BUILD_DIR.verify.json`, not in the build: every file of that is in its manifest.
+/// The design of a build as it takes whole windows, its tables stored as the build stores them.
+fn windowed(built: &Built) -> Design {
+    let whole = passes::optimise(&lower(&built.model));
+    let packed =
+        built.design.loaded.is_none() && built.manifest.passes.iter().any(|pass| pass == passes::PACKED);
+    if packed { passes::packed(&whole) } else { whole }
+}
+
 fn beside(build: &Path) -> PathBuf {
     // The folder may be called `.`, which has no name to add to.
     let whole = build.canonicalize().unwrap_or_else(|_| build.to_path_buf());

@@ -4,11 +4,13 @@ mod ahead;
 mod constants;
 mod dead_lanes;
 mod dead_rows;
+mod packed;
 mod stream;
 
 pub use constants::constants;
 pub use dead_lanes::dead_lanes;
 pub use dead_rows::dead_rows;
+pub use packed::packed;
 pub use stream::stream;
 
 use crate::graph::Design;
@@ -26,6 +28,9 @@ pub struct Pass {
 
 /// Name of the pass behind which a design may take accesses in place of windows.
 pub const STREAM: &str = "stream";
+
+/// Name of the pass behind which banks are stored without what repeats.
+pub const PACKED: &str = "packed-tables";
 
 /// Passes in the order they run where hardware is made.
 pub const ALL: &[Pass] = &[
@@ -48,6 +53,11 @@ pub const ALL: &[Pass] = &[
         name: "dead-lanes",
         about: "drop elements of rows that no hash tree looks at, with their table columns and columns of V",
         run: dead_lanes,
+    },
+    Pass {
+        name: PACKED,
+        about: "store each different column of bits of a bank once, none that is constant, and nothing that no code reaches",
+        run: packed,
     },
 ];
 

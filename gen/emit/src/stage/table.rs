@@ -2,19 +2,52 @@
 
 use minijinja::context;
 use serde::Serialize;
-use tablewright_design::{IntTable, Node, Op};
+use tablewright_design::{IntTable, Layout, Node, Op, StoredBank};
 use tablewright_plan::{Directive, Elements, Stage, pipeline};
 
 use super::store::{Bank, Store};
-use super::{Generated, Instance, bits};
+use super::{Generated, Instance, bits, wires};
 use crate::image::hex;
 
-/// A bank in its module.
+/// A bank in its module: its memory, where it has one.
 #[derive(Serialize)]
 struct TableBank {
     index: usize,
-    shift: u32,
-    memory: Instance,
+    words: usize,
+    width: usize,
+    memory: Option<Instance>,
+}
+
+impl TableBank {
+    /// What the header says of it.
+    fn about(&self) -> String {
+        let Self { index, words, width, .. } = self;
+        match &self.memory {
+            Some(_) => format!("bank {index} has {words} words x {width} bits"),
+            None => format!("bank {index} is constant"),
+        }
+    }
+}
+
+/// A code among others side by side.
+struct Code {
+    codes: &'static str,
+    low: usize,
+    bits: usize,
+}
+
+impl Code {
+    /// Its lowest bits.
+    fn lowest(&self, bits: u32) -> String {
+        format!("{}[{}:{}]", self.codes, self.low + bits as usize - 1, self.low)
+    }
+
+    /// Its bits that address no word of a bank whose addresses end in the number of a part, if there are such.
+    fn unread(&self, bank: &StoredBank, part_bits: u32) -> Option<String> {
+        let read = if bank.width() > 0 { (bank.address_bits() - part_bits) as usize } else { 0 };
+        (read < self.bits)
+            .then(|| format!("{}[{}:{}]", self.codes, self.low + self.bits - 1, self.low + read))
+    }
 }
 
 /// Two operands to one sum, or one that waits for the next level.
@@ -101,22 +134,38 @@ pub(super) fn pair_table_module(
         .collect();
     let (adders, root) = adder_tree(subspaces, |depth| cuts >> (depth + 1) & 1 == 1);
     let store = store.inside();
-    let bank = |index: usize| TableBank {
+    let stored: Vec<StoredBank> = (0..subspaces).map(|c| table.bank(c, Layout::Pairs)).collect();
+    let code = |index: usize| Code { codes: "in_data", low: index * code_bits, bits: code_bits };
+    let bank = |(index, stored): (usize, &StoredBank)| TableBank {
         index,
-        shift: table.shifts[index],
-        memory: store.bank(Bank {
-            instance: format!("u_bank_{index}"),
-            suffix: format!("bank{index}"),
-            words: 1 << code_bits,
-            width: u64::from(table.bits) << code_bits,
-            address_width: code_bits as u32,
-            address: format!("in_data[{}:{}]", (index + 1) * code_bits - 1, index * code_bits),
-            data: format!("row_{index}"),
-            read: "in_valid",
-            style: timing.directive.style.rom_style(),
+        words: stored.words,
+        width: stored.width(),
+        memory: (stored.width() > 0).then(|| {
+            store.bank(Bank {
+                instance: format!("u_bank_{index}"),
+                suffix: format!("bank{index}"),
+                words: stored.words as u64,
+                width: stored.width() as u64,
+                address_width: stored.address_bits(),
+                address: code(index).lowest(stored.address_bits()),
+                data: format!("row_{index}"),
+                read: "in_valid",
+                style: timing.directive.style.rom_style(),
+            })
         }),
     };
-    let banks: Vec<TableBank> = (0..subspaces).map(bank).collect();
+    let banks: Vec<TableBank> = stored.iter().enumerate().map(bank).collect();
+    let unread: Vec<String> =
+        stored.iter().enumerate().filter_map(|(i, bank)| code(i).unread(bank, 0)).collect();
+    let slot = table.bits.next_power_of_two();
+    let entries: Vec<Vec<String>> = stored
+        .iter()
+        .enumerate()
+        .map(|(c, bank)| {
+            let row = format!("row_{c}");
+            (0..bank.lanes).map(|lane| wires::entry(bank, &row, lane, table.bits, 0)).collect()
+        })
+        .collect();
     let context = context! {
         title => format!("{module}: the table of {} for every pair of codes", node.name),
         module => module.clone(),
@@ -149,8 +198,13 @@ pub(super) fn pair_table_module(
         low => node.value.bounds.low,
         high => node.value.bounds.high,
         right_codes,
-        slot => table.bits.next_power_of_two(),
-        slot_bits => table.bits.next_power_of_two().ilog2(),
+        slot,
+        slot_bits => slot.ilog2(),
+        shifts => table.shifts.clone(),
+        packed => table.packed.is_some(),
+        about => about(&banks),
+        unread => unread.join(", "),
+        entries,
         banks => crate::render::data(&banks),
         parts => crate::render::data(&parts),
         adders => crate::render::data(&adders),
@@ -167,10 +221,11 @@ pub(super) fn table_module(
     tables: &[IntTable],
     directive: Directive,
 ) -> Generated {
+    /// An element of a row: its operands.
     #[derive(Serialize)]
-    struct Group {
-        first_lane: usize,
-        banks: Vec<TableBank>,
+    struct Lane {
+        index: usize,
+        operands: Vec<String>,
     }
     let Directive { cuts, fold, style, .. } = directive;
     let sum_width = node.value.format.width;
@@ -180,27 +235,58 @@ pub(super) fn table_module(
     let store = store.inside();
     let code_bits = table.rows.ilog2();
     let outputs = pipeline::part(table.outputs, fold);
-    let bank = |index: usize, shift: u32| {
-        let low = index * code_bits as usize;
-        let code = format!("[{}:{low}]", low + code_bits as usize - 1);
-        let memory = store.bank(Bank {
-            instance: format!("u_bank_{index}"),
-            suffix: format!("bank{index}"),
-            words: table.rows as u64 * u64::from(fold),
-            width: outputs as u64 * u64::from(table.bits),
-            address_width: code_bits + fold.ilog2(),
-            address: if fold > 1 { format!("{{codes{code}, part}}") } else { format!("in_data{code}") },
-            data: format!("word_{index}"),
-            read: if fold > 1 { "part_valid" } else { "in_valid" },
-            style: style.rom_style(),
-        });
-        TableBank { index, shift, memory }
+    let code = |index: usize| Code {
+        codes: if fold > 1 { "codes" } else { "in_data" },
+        low: index * code_bits as usize,
+        bits: code_bits as usize,
     };
-    let group = |(g, table): (usize, &IntTable)| Group {
-        first_lane: g * table.outputs,
-        banks: (0..table.subspaces).map(|c| bank(g * table.subspaces + c, table.shifts[c])).collect(),
+    let part_bits = fold.ilog2();
+    let stored: Vec<Vec<StoredBank>> = tables
+        .iter()
+        .map(|table| (0..table.subspaces).map(|c| table.bank(c, Layout::Rows { fold })).collect())
+        .collect();
+    let bank = |(index, stored): (usize, &StoredBank)| TableBank {
+        index,
+        words: stored.words,
+        width: stored.width(),
+        memory: (stored.width() > 0).then(|| {
+            store.bank(Bank {
+                instance: format!("u_bank_{index}"),
+                suffix: format!("bank{index}"),
+                words: stored.words as u64,
+                width: stored.width() as u64,
+                address_width: stored.address_bits(),
+                address: match code(index).lowest(stored.address_bits() - part_bits) {
+                    code if fold > 1 => format!("{{{code}, part}}"),
+                    code => code,
+                },
+                data: format!("word_{index}"),
+                read: if fold > 1 { "part_valid" } else { "in_valid" },
+                style: style.rom_style(),
+            })
+        }),
     };
-    let groups: Vec<Group> = tables.iter().enumerate().map(group).collect();
+    let banks: Vec<TableBank> = stored.iter().flatten().enumerate().map(bank).collect();
+    let codes = stored.iter().flatten().enumerate();
+    let mut unread: Vec<String> = codes.filter_map(|(i, bank)| code(i).unread(bank, part_bits)).collect();
+    if fold > 1 && table.bias.is_none() && banks.iter().all(|bank| bank.memory.is_none()) {
+        unread.push("part".to_owned());
+    }
+    let lane = |(t, o): (usize, usize)| {
+        let banks = stored[t].iter().zip(&table.shifts).enumerate();
+        let mut operands: Vec<String> = banks
+            .map(|(c, (bank, &shift))| {
+                wires::entry(bank, &format!("row_{}", t * table.subspaces + c), o, sum_width, shift)
+            })
+            .collect();
+        if table.bias.is_some() {
+            let low = o * sum_width as usize;
+            operands.push(format!("bias[{}:{low}]", low + sum_width as usize - 1));
+        }
+        Lane { index: t * outputs + o, operands }
+    };
+    let lanes: Vec<Lane> =
+        (0..tables.len()).flat_map(|t| (0..outputs).map(move |o| (t, o))).map(lane).collect();
     let (adders, root) =
         adder_tree(table.subspaces + usize::from(table.bias.is_some()), |depth| cuts >> (depth + 1) & 1 == 1);
     let bias = table.bias.as_ref().map(|b| hex(b, sum_width));
@@ -226,7 +312,7 @@ pub(super) fn table_module(
         module => module.clone(),
         latency => cuts.count_ones() + if fold > 1 { fold } else { 0 },
         fold,
-        part_bits => fold.ilog2(),
+        part_bits,
         // Of the last part, outputs that a row does not have.
         filled => outputs * fold as usize - table.outputs,
         style => style.rom_style(),
@@ -248,9 +334,19 @@ pub(super) fn table_module(
         held_bias => held_bias.map(|(held, _)| crate::render::data(&held)),
         bias_memory => bias_memory.map(|memory| crate::render::data(&memory)),
         memories => store.count(),
-        groups => crate::render::data(&groups),
+        packed => table.packed.is_some(),
+        about => about(&banks),
+        unread => unread.join(", "),
+        tables => tables.len(),
+        banks => crate::render::data(&banks),
+        lanes => crate::render::data(&lanes),
         adders => crate::render::data(&adders),
         root,
     };
     Generated { module, template: "table.v.j2", context }
+}
+
+/// What the header of a module says of its banks.
+fn about(banks: &[TableBank]) -> String {
+    banks.iter().map(TableBank::about).collect::<Vec<_>>().join(", ")
 }

@@ -1,8 +1,8 @@
 //! The formulas of the cells: each function counts one file of `hdl-templates`, in the order of its text.
 
 use tablewright_design::{
-    GeluUnit, IntEncoder, IntEncoderKind, IntTable, Metric, Node, NormUnit, Op, Protection, SoftmaxUnit,
-    Value,
+    BankShape, GeluUnit, IntEncoder, IntEncoderKind, IntTable, Layout, Metric, Node, NormUnit, Op,
+    Protection, SoftmaxUnit, Value,
 };
 
 use super::{Function, Holds, Memory, Operator, Resources};
@@ -40,6 +40,24 @@ impl Resources {
         }
     }
 
+    /// The banks of a table. Bits of their words, all banks together.
+    fn banks_of(&mut self, table: &IntTable, layout: Layout) -> u64 {
+        let loaded = table.loaded.map(|loaded| loaded.protection);
+        self.table_bits += table.storage_bits();
+        let mut together = 0;
+        for c in 0..table.subspaces {
+            let BankShape { words, width, saved } = table.bank_shape(c, layout);
+            let (words, width) = (words as u64, width as u64);
+            self.stored_table_bits += words * width;
+            self.saved = self.saved.plus(saved);
+            together += width;
+            if width > 0 {
+                self.bank(loaded, Holds::TableBank, 1, (words, width));
+            }
+        }
+        together
+    }
+
     /// `table.v.j2`: banks, adder trees, valid bits; of folded ones what keeps the codes and joins the parts. The tables are
     /// addressed side by side.
     pub(super) fn tables(&mut self, tables: &[IntTable], sum_width: u32, directive: Directive) {
@@ -47,13 +65,10 @@ impl Resources {
         self.registers(u64::from(cuts.count_ones()));
         for table in tables {
             let outputs = part(table.outputs, fold) as u64;
-            let bank_width = outputs * u64::from(table.bits);
             let parts = u64::from(fold);
-            self.table_bits += table.storage_bits();
             let loaded = table.loaded.map(|loaded| loaded.protection);
-            let words = table.rows as u64 * parts;
-            self.bank(loaded, Holds::TableBank, table.subspaces as u64, (words, bank_width));
-            self.registers(u64::from(cuts >> 1 & 1) * table.subspaces as u64 * bank_width);
+            let stored = self.banks_of(table, Layout::Rows { fold });
+            self.registers(u64::from(cuts >> 1 & 1) * stored);
             let bias_width = outputs * u64::from(sum_width);
             if fold > 1 {
                 // `tw_fold.v`: the codes, and which part is next.
@@ -102,9 +117,7 @@ impl Resources {
             self.ram(waiting, left.lanes as u64 * code);
             self.registers(stage.delay + 2 * index_bits(waiting));
         }
-        self.table_bits += table.storage_bits();
-        let loaded = table.loaded.map(|loaded| loaded.protection);
-        self.bank(loaded, Holds::TableBank, subspaces, (1 << code, u64::from(table.bits) << code));
+        self.banks_of(table, Layout::Pairs);
         self.registers(u64::from(cuts.count_ones()));
         self.registers(u64::from(cuts >> 1 & 1) * slots * subspaces * u64::from(table.bits));
         let (mut level, mut depth) = (subspaces, 1);

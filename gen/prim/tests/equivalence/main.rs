@@ -33,7 +33,7 @@ const MUTATIONS: [(&str, &str, &str); 19] = [
     ("tw_access_hold", "(dropped != {CountWidth{1'b1}})", "1'b1"),
     ("tw_warm_up", "take && !full", "take"),
     ("tw_recent_filter", "enter && !seen", "enter"),
-    ("table.v.j2", "n1_0 + n1_1", "n1_0 | n1_1"),
+    ("table.v.j2", "n1_0_1 + n1_1_1", "n1_0_1 | n1_1_1"),
 ];
 
 /// A file of `hdl-templates`.

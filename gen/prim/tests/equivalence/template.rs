@@ -30,9 +30,19 @@ pub(crate) fn table(template: &str, instance: &str, reference: &Reference) -> St
             ("File", format!("{{`TW_MEM, \"{}\"}}", reference.images[index].file)),
         ];
         let address = format!("in_data[{}:{}]", 2 * index + 1, 2 * index);
-        let ports = [("address", address), ("data", format!("row_{index}"))];
+        let ports = [("address", address), ("data", format!("word_{index}"))];
         let memory = context! { module => "tw_rom", name => format!("u_bank_{index}"), reset => false, parameters, ports };
-        context! { index, shift => index, memory }
+        context! { index, width => 8, memory }
+    };
+    // An entry in seven bits, of bank 1 one further up; lane 0 is the lower half of a word.
+    let lane = |index: usize, bias: &str| {
+        let (high, low) = (4 * index + 3, 4 * index);
+        let operands = [
+            format!("{{{{3{{row_0[{high}]}}}}, row_0[{high}:{low}]}}"),
+            format!("{{{{2{{row_1[{high}]}}}}, row_1[{high}:{low}], 1'b0}}"),
+            bias.to_owned(),
+        ];
+        context! { index, operands }
     };
     let values = context! {
         title => "A table",
@@ -60,10 +70,12 @@ pub(crate) fn table(template: &str, instance: &str, reference: &Reference) -> St
         in_width => 4,
         // Lane 1 is -3, lane 0 is 5.
         bias => format!("{:x}", ((128 - 3) << 7) | 5),
-        groups => [context! {
-            first_lane => 0,
-            banks => [bank(0), bank(1)],
-        }],
+        tables => 1,
+        packed => false,
+        about => "",
+        unread => "",
+        banks => [bank(0), bank(1)],
+        lanes => [lane(0, "bias[6:0]"), lane(1, "bias[13:7]")],
         adders => [
             context! { name => "n1_0", a => "n0_0", b => "n0_1", registered => true },
             context! { name => "n1_1", a => "n0_2", b => (), registered => true },
