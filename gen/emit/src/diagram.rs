@@ -5,6 +5,7 @@
 //! is, [`svg`] prints it.
 
 use tablewright_design::{Design, Node, Op};
+use tablewright_plan::resources::Holds;
 use tablewright_plan::{Plan, Resources, Stage, Style};
 
 use crate::names::{Names, identifier};
@@ -114,7 +115,19 @@ fn lines(design: &Design, plan: &Plan, node: &Node, stage: Stage) -> Vec<String>
     if let Some((rows, _)) = stage.ahead() {
         lines.push(format!("{rows} rows ahead"));
     }
-    lines.extend(Resources::of_node(design, plan, node, stage).memories.iter().map(ToString::to_string));
+    let memories = Resources::of_node(design, plan, node, stage).memories;
+    let (banks, others): (Vec<_>, Vec<_>) =
+        memories.into_iter().partition(|memory| memory.holds == Holds::TableBank);
+    match banks.as_slice() {
+        [] | [_] => lines.extend(banks.iter().map(ToString::to_string)),
+        // Of what is stored each has another shape.
+        _ => {
+            let count: u64 = banks.iter().map(|bank| bank.count).sum();
+            let bits: u64 = banks.iter().map(|bank| bank.count * bank.words * bank.width).sum();
+            lines.push(format!("{count} banks, {bits} bits"));
+        }
+    }
+    lines.extend(others.iter().map(ToString::to_string));
     if stage.at_once() > 1 {
         lines.push(format!("{} rows at once", stage.at_once()));
     }

@@ -110,7 +110,9 @@ fn all_of_the_design_is_drawn() {
             let lines: Vec<&str> = block.texts.iter().map(|text| text.words.as_str()).collect();
             assert_eq!(lines[..2], [node.name.as_str(), node.op.kind()]);
             assert!(lines[3].ends_with(&plan.stage(id).last().to_string()), "{lines:?}");
-            let banks = node.op.tables().iter().map(|table| table.subspaces).sum::<usize>();
+            let memories = Resources::of_node(&design, &plan, node, plan.stage(id)).memories;
+            let banks = memories.iter().filter(|memory| memory.holds == Holds::TableBank);
+            let banks = banks.map(|memory| memory.count).sum::<u64>();
             assert_eq!(lines.iter().any(|line| line.starts_with(&format!("{banks} bank"))), banks > 1);
             assert_eq!(block.ahead, plan.stage(id).ahead().is_some());
         }
