@@ -46,7 +46,10 @@ fn it_builds_and_simulates() {
     }
     let room = room();
     let built = room.json("build stream.safetensors -o build --trace app.trace");
-    assert_eq!(built["passes"], serde_json::json!(["dead-rows", "constants", "stream", "dead-lanes"]));
+    assert_eq!(
+        built["passes"],
+        serde_json::json!(["dead-rows", "constants", "stream", "dead-lanes", "packed-tables"])
+    );
     let simulated = room.json("sim build --trace app.trace --vectors 300 --stall 0.2");
     assert_eq!((&simulated["passed"], &simulated["streaming"]), (&true.into(), &true.into()));
     // All but the corner cases are of the trace.
@@ -83,7 +86,7 @@ fn whole_windows_can_be_had_for_the_cycles_of_the_older_tokens() {
     assert!(early(&ahead) && !early(&whole));
 
     let built = room.json("build model.safetensors -o whole --windows");
-    assert_eq!(built["passes"], serde_json::json!(["dead-rows", "constants", "dead-lanes"]));
+    assert_eq!(built["passes"], serde_json::json!(["dead-rows", "constants", "dead-lanes", "packed-tables"]));
     assert_eq!(built["latency_cycles"], whole["latency_cycles"]);
     assert_eq!(room.json("estimate whole")["latency_cycles"], whole["latency_cycles"]);
     // 4 accesses of 4 segments of 6 bits.
