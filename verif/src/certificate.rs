@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::faults::Faults;
 use crate::mutation::Mutation;
+use crate::upsets::Upsets;
 
 /// Version of the certificate's layout.
 pub const VERSION: u32 = 1;
@@ -146,6 +147,9 @@ pub struct Certificate {
     /// Flipped table bits, where a trace was given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub faults: Option<Faults>,
+    /// Flipped flip-flops, where a trace was given, from level full on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub upsets: Option<Upsets>,
     /// Wall clock of each check; the only part that differs from run to run.
     pub seconds: BTreeMap<String, f64>,
 }

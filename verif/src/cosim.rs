@@ -245,6 +245,43 @@ pub(crate) fn replay(
     })
 }
 
+/// Runs a compiled harness in `folder` on recorded bytes with nobody stalling: the bitmaps that came, of `outputs` bits each, and the
+/// cycles it took. Nothing is compared, and one that stands still gives fewer.
+pub(crate) fn bitmaps_of(
+    program: &Path,
+    folder: &Path,
+    bytes: &[u8],
+    outputs: usize,
+) -> Result<(Vec<Vec<i64>>, u64), Error> {
+    let name = program.display().to_string();
+    let file = folder.join("bitmaps.bin");
+    let mut child = Command::new(program)
+        .args(["1", "0", "-", "0", &format!("+bitmaps={}", file.display())])
+        .current_dir(folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|e| start_error(&name, &e))?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // A pipe that breaks is the harness stopping early.
+        let _ = stdin.write_all(bytes);
+    }
+    let output = child.wait_with_output().map_err(|e| start_error(&name, &e))?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let said: HarnessReport = serde_json::from_str(text.trim()).map_err(|_| Error::NoReport {
+        module: name.clone(),
+        output: tail(&format!("{text}{}", String::from_utf8_lossy(&output.stderr))),
+    })?;
+    let all =
+        std::fs::read(&file).map_err(|source| Error::Io { path: file.display().to_string(), source })?;
+    let bitmaps = all.chunks_exact(4 * outputs.div_ceil(32)).map(|words| {
+        // Words are those of this machine, lowest first, and so are their bytes.
+        (0..outputs).map(|i| i64::from(words[i / 8] >> (i % 8) & 1)).collect()
+    });
+    Ok((bitmaps.collect(), said.cycles))
+}
+
 /// Lane `lane` of a row in 32-bit words.
 fn unpack(words: &[u32], lane: usize, bits: u32, signed: bool) -> i64 {
     let mut value = 0_i64;

@@ -165,7 +165,8 @@ fn bitmaps(design: &Design, windows: &[Vec<u8>]) -> Vec<Vec<i64>> {
         .collect()
 }
 
-fn micro_f1(bitmaps: &[Vec<i64>], labels: &[Vec<u8>]) -> f64 {
+/// Micro-F1 of bitmaps against labels.
+pub(crate) fn micro_f1(bitmaps: &[Vec<i64>], labels: &[Vec<u8>]) -> f64 {
     let (mut both, mut either) = (0_u64, 0_u64);
     for (bitmap, label) in bitmaps.iter().zip(labels) {
         for (i, &predicted) in bitmap.iter().enumerate() {

@@ -5,7 +5,7 @@
 //! * [`prefetcher`]: the same for the whole prefetcher, by the addresses it prefetches.
 //! * [`icarus`]: the shipped testbench under a four-valued simulator.
 //! * [`lint`]: three tools, every module alone, warnings as errors.
-//! * [`verify`]: all of it by level, with `gates`, `formal`, `mutation` and [`faults`], and the [`certificate`].
+//! * [`verify`]: all of it by level, with `gates`, `formal`, `mutation`, [`faults`] and [`upsets`], and the [`certificate`].
 
 pub mod certificate;
 pub mod cosim;
@@ -19,7 +19,9 @@ pub mod lint;
 pub mod mutation;
 pub mod packed;
 pub mod prefetcher;
+mod steering;
 mod tool;
+pub mod upsets;
 pub mod vectors;
 pub mod verify;
 mod verilate;

@@ -5,14 +5,15 @@
 //! serves them all. A mutant that no simulation notices is excused by a proof that it is equivalent, or it is reported.
 
 mod circuit;
+mod decide;
 mod equivalence;
+mod known;
 mod netlist;
 mod unroll;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -21,10 +22,10 @@ use tablewright_emit::{BuildDir, Names};
 use tablewright_plan::Plan;
 
 use crate::cosim::{recorded, replay};
-use crate::tool::run_for;
+use crate::tool::{on_two_threads, run_for};
 use crate::{Error, vectors};
 
-use equivalence::Equivalence;
+use equivalence::{Equivalence, SHORT};
 pub use netlist::Mutant;
 
 /// How much to plant.
@@ -87,6 +88,12 @@ struct Noticed {
     testbench: bool,
 }
 
+impl Noticed {
+    fn any(self) -> bool {
+        self.values || self.testbench
+    }
+}
+
 /// Plants faults in a build and counts which are found. `folder` is for what is made on the way.
 pub(crate) fn mutate(
     build: &BuildDir,
@@ -95,26 +102,39 @@ pub(crate) fn mutate(
     options: &Options,
     folder: &Path,
     traced: &[Vec<u8>],
-    progress: &mut (dyn FnMut(u64) + Send),
 ) -> Result<Mutation, Error> {
     let names = Names::new(&design.name);
     let planted = netlist::plant(build, design, plan, options, folder)?;
+    let each: usize = design.nodes.iter().map(|n| n.value.rows * n.value.lanes).sum();
+    let longer = (options.windows * LONGER as usize).min(MOST_VALUES / each);
     let bench = Bench {
         harness: netlist::compile_harness(build, &names, folder)?,
         testbench: netlist::compile_testbench(build, &names, folder)?,
-        bytes: recorded(design, &vectors::covering(design, options.windows, traced, options.seed)),
+        short: Stimuli {
+            bytes: recorded(design, &vectors::covering(design, options.windows, traced, options.seed)),
+            resets: RESETS,
+        },
+        long: Stimuli {
+            bytes: recorded(design, &vectors::steered(design, longer, traced, options.seed)),
+            resets: LONGER * RESETS,
+        },
         folder: folder.to_path_buf(),
     };
     // Number 0 is the core as it is: were it found wrong, nothing else would mean anything.
-    let untouched = bench.run(0)?;
-    if untouched.values || untouched.testbench {
+    if bench.run(0)?.any() || bench.run_long(0)?.any() {
         return Err(Error::Tool {
             program: "the netlist of mutants".to_owned(),
             output: "the core without a mutant already fails; run `tablewright sim` on this build first"
                 .to_owned(),
         });
     }
-    let noticed = bench.run_all(planted.len(), progress)?;
+    let mut noticed = on_two_threads(planted.len(), |place| bench.run(place + 1))?;
+    // Who was not noticed gets many more windows and resets.
+    let left: Vec<usize> = (1..=planted.len()).filter(|number| !noticed[number - 1].any()).collect();
+    let again = on_two_threads(left.len(), |place| bench.run_long(left[place]))?;
+    for (number, found) in left.into_iter().zip(again) {
+        noticed[number - 1] = found;
+    }
     let mut found = Mutation {
         mutants: planted.len() as u64,
         killed: 0,
@@ -130,20 +150,21 @@ pub(crate) fn mutate(
     };
     let (mut survivors, mut controls) = (Vec::new(), Vec::new());
     for (mutant, noticed) in planted.into_iter().zip(noticed) {
-        found.killed += u64::from(noticed.values || noticed.testbench);
+        found.killed += u64::from(noticed.any());
         found.killed_by_values += u64::from(noticed.values);
         found.killed_by_testbench += u64::from(noticed.testbench);
         if noticed.values && !noticed.testbench {
             *found.unseen_by_testbench.entry(mutant.kind()).or_default() += 1;
         }
-        if !noticed.values && !noticed.testbench {
+        if !noticed.any() {
             survivors.push(mutant);
         } else if controls.len() < CONTROLS {
             controls.push(mutant);
         }
     }
     let asked = if survivors.is_empty() { Vec::new() } else { [survivors.clone(), controls].concat() };
-    let mut excuses = excuses(build, design, &asked, folder, options.limit)?;
+    let hurried = survivors.len();
+    let mut excuses = proofs(build, design, plan, (&asked, hurried), folder, options.limit)?;
     let tested = excuses.split_off(survivors.len());
     found.controls = tested.len() as u64;
     let wrong = asked.into_iter().skip(survivors.len()).zip(&tested).filter(|(_, excused)| excused.is_some());
@@ -161,7 +182,20 @@ pub(crate) fn mutate(
 pub fn excuses(
     build: &BuildDir,
     design: &Design,
+    plan: &Plan,
     mutants: &[Mutant],
+    folder: &Path,
+    limit: Duration,
+) -> Result<Vec<Option<&'static str>>, Error> {
+    proofs(build, design, plan, (mutants, mutants.len()), folder, limit)
+}
+
+/// The same; from the mutant at `hurried` on they are not expected, so little time is spent on each.
+fn proofs(
+    build: &BuildDir,
+    design: &Design,
+    plan: &Plan,
+    (mutants, hurried): (&[Mutant], usize),
     folder: &Path,
     limit: Duration,
 ) -> Result<Vec<Option<&'static str>>, Error> {
@@ -169,16 +203,24 @@ pub fn excuses(
         return Ok(Vec::new());
     }
     let graph = netlist::graph(build, design, mutants, folder)?;
-    let equivalence = Equivalence::new(design, &graph, folder, limit)?;
-    (1..=mutants.len()).map(|number| equivalence.proof(number)).collect()
+    let equivalence = Equivalence::new(design, plan, &graph, folder)?;
+    let limits = (0..mutants.len()).map(|place| if place < hurried { limit } else { limit.min(SHORT) });
+    limits.enumerate().map(|(place, limit)| equivalence.proof(place + 1, limit)).collect()
 }
 
 /// Both simulations, compiled.
 struct Bench {
     harness: PathBuf,
     testbench: PathBuf,
-    bytes: Vec<u8>,
+    short: Stimuli,
+    long: Stimuli,
     folder: PathBuf,
+}
+
+/// What a harness is fed, and how many resets come before.
+struct Stimuli {
+    bytes: Vec<u8>,
+    resets: u32,
 }
 
 /// Probability of a stall in the second run of the harness, in thousandths.
@@ -188,56 +230,47 @@ const STALL: u32 = 400;
 /// some stages comes once in an interval.
 const RESETS: u32 = 100;
 
+/// Times as many windows and resets for a mutant that was not noticed.
+const LONGER: u32 = 20;
+
+/// Values that the windows of a longer run may have in all, which is memory.
+const MOST_VALUES: usize = 100_000_000;
+
 /// A testbench that takes longer has been stopped by its mutant.
 const TESTBENCH_LIMIT: Duration = Duration::from_mins(2);
 
 impl Bench {
-    /// Mutants 1 to `count`, on two threads.
-    fn run_all(&self, count: usize, progress: &mut (dyn FnMut(u64) + Send)) -> Result<Vec<Noticed>, Error> {
-        let next = AtomicUsize::new(0);
-        let progress = std::sync::Mutex::new(progress);
-        let work = || -> Result<Vec<(usize, Noticed)>, Error> {
-            let mut mine = Vec::new();
-            loop {
-                let index = next.fetch_add(1, Ordering::Relaxed);
-                if index >= count {
-                    return Ok(mine);
-                }
-                mine.push((index, self.run(index + 1)?));
-                if let Ok(mut progress) = progress.lock() {
-                    progress(index as u64 + 1);
-                }
-            }
-        };
-        let results = std::thread::scope(|scope| {
-            let threads = [scope.spawn(work), scope.spawn(work)];
-            threads.map(std::thread::ScopedJoinHandle::join)
-        });
-        let mut all = vec![Noticed::default(); count];
-        for result in results {
-            let mine = result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-            for (index, noticed) in mine {
-                all[index] = noticed;
-            }
-        }
-        Ok(all)
-    }
-
+    /// The harness without stalls and with, and the shipped testbench.
     fn run(&self, number: usize) -> Result<Noticed, Error> {
-        let place = self.folder.join(format!("mutant-{number}"));
-        let io = |source| Error::Io { path: place.display().to_string(), source };
-        std::fs::create_dir_all(&place).map_err(io)?;
-        std::fs::write(place.join(netlist::CHOICE), format!("{number:x}\n")).map_err(io)?;
-        // One that ends without a report was stopped by its mutant.
-        let differs = |stall| -> Result<bool, Error> {
-            Ok(replay(&self.harness, &place, &self.bytes, (stall, RESETS))?
-                .map_or(true, |differing| differing > 0))
-        };
-        // Stalls fill the queue, which back to back never happens.
-        let values = differs(0)? || differs(STALL)?;
+        let place = self.chosen(number)?;
+        let values = self.differs(&place, &self.short)?;
         let mut testbench = Command::new(&self.testbench);
         let log = place.join("testbench.log");
         let said = run_for("the testbench", testbench.current_dir(&place), &log, TESTBENCH_LIMIT)?;
         Ok(Noticed { values, testbench: said.is_none_or(|s| !s.text.lines().any(|l| l.starts_with("PASS"))) })
+    }
+
+    /// The harness alone, on the long stimuli.
+    fn run_long(&self, number: usize) -> Result<Noticed, Error> {
+        Ok(Noticed { values: self.differs(&self.chosen(number)?, &self.long)?, testbench: false })
+    }
+
+    /// A folder in which the simulations find that this mutant is chosen.
+    fn chosen(&self, number: usize) -> Result<PathBuf, Error> {
+        let place = self.folder.join(format!("mutant-{number}"));
+        let io = |source| Error::Io { path: place.display().to_string(), source };
+        std::fs::create_dir_all(&place).map_err(io)?;
+        std::fs::write(place.join(netlist::CHOICE), format!("{number:x}\n")).map_err(io)?;
+        Ok(place)
+    }
+
+    fn differs(&self, place: &Path, stimuli: &Stimuli) -> Result<bool, Error> {
+        // One that ends without a report was stopped by its mutant.
+        let differs = |stall| -> Result<bool, Error> {
+            Ok(replay(&self.harness, place, &stimuli.bytes, (stall, stimuli.resets))?
+                .map_or(true, |differing| differing > 0))
+        };
+        // Stalls fill the queue, which back to back never happens.
+        Ok(differs(0)? || differs(STALL)?)
     }
 }

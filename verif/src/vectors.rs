@@ -7,6 +7,8 @@ use tablewright_design::{Design, NodeId, Op};
 use tablewright_emit::{CoreVectors, PrefetcherVectors, hex, stream_widths};
 use tablewright_golden::{Demand, Golden, Prefetcher};
 
+use crate::steering::Steering;
+
 /// A small generator of pseudo-random numbers (xorshift64*), the same on every machine.
 #[derive(Debug, Clone)]
 pub struct Random(u64);
@@ -61,25 +63,43 @@ pub fn windows(design: &Design, count: usize, traced: &[Vec<u8>], seed: u64) -> 
 /// Windows chosen from for each one of [`covering`].
 const POOL: usize = 16;
 
-/// `count` windows out of many of [`windows`], those that show most of the design: first every code that any of the many gives
-/// at any encoder, then the least and the largest value of every lane, then the rarest values of lanes. A streaming design
-/// keeps what it needs of earlier accesses, so of one the accesses are as they come.
-pub fn covering(design: &Design, count: usize, traced: &[Vec<u8>], seed: u64) -> Vec<Vec<u8>> {
-    if design.streaming {
-        return windows(design, count, traced, seed);
+/// `count` windows or accesses, half of them of [`windows`], half led to every code of the first encoders. A streaming design
+/// gets whole windows, one after the other.
+pub fn steered(design: &Design, count: usize, traced: &[Vec<u8>], seed: u64) -> Vec<Vec<u8>> {
+    let piece = design.network.history / design.accesses();
+    let half = count.div_ceil(2).next_multiple_of(piece).min(count);
+    let mut all = windows(design, half, traced, seed);
+    let steering = Steering::new(design);
+    let mut random = Random::new(seed ^ 0x57EE);
+    let each = design.accesses() * design.network.segments;
+    while all.len() < count {
+        let window = steering.window(&mut random);
+        all.extend(window.chunks_exact(each).take(count - all.len()).map(<[u8]>::to_vec));
     }
-    let pool = windows(design, count * POOL, traced, seed);
+    all
+}
+
+/// `count` windows or accesses out of many of [`steered`], those that show most of the design: first every code that any of the
+/// many gives at any row of any encoder, then the least and the largest value of every lane, then the rarest values of lanes. For
+/// a streaming design windows are chosen whole: what counts is what their last access shows.
+pub fn covering(design: &Design, count: usize, traced: &[Vec<u8>], seed: u64) -> Vec<Vec<u8>> {
+    let piece = design.network.history / design.accesses();
+    let wanted = count.div_ceil(piece);
+    let pool = steered(design, wanted * POOL * piece, traced, seed);
+    let pool: Vec<&[Vec<u8>]> = pool.chunks_exact(piece).collect();
     let mut golden = Golden::new(design);
-    // Of each value of each lane: how many windows show it, and the first that does.
+    // Of each value of each lane: how many windows show it, and the first that does. Codes row by row.
     let mut shown: HashMap<(usize, usize, i64), (usize, usize)> = HashMap::new();
     let mut values = Vec::new();
     for (number, window) in pool.iter().enumerate() {
-        golden.run(window);
+        window.iter().for_each(|access| golden.run(access));
         for (id, node) in design.iter() {
             values.clear();
             golden.extend_with(id, &mut values);
+            let rows = if matches!(node.op, Op::Encode { .. }) { node.value.rows } else { 1 };
             for (place, &value) in values.iter().enumerate() {
-                let seen = shown.entry((id.0, place % node.value.lanes, value)).or_insert((0, number));
+                let seen =
+                    shown.entry((id.0, place % (rows * node.value.lanes), value)).or_insert((0, number));
                 seen.0 += 1;
             }
         }
@@ -97,16 +117,16 @@ pub fn covering(design: &Design, count: usize, traced: &[Vec<u8>], seed: u64) ->
             _ => 2,
         }
     };
-    let mut wanted: Vec<_> = shown.iter().map(|(what, seen)| (class(what), seen.0, *what, seen.1)).collect();
-    wanted.sort_unstable();
+    let mut rarest: Vec<_> = shown.iter().map(|(what, seen)| (class(what), seen.0, *what, seen.1)).collect();
+    rarest.sort_unstable();
     let mut chosen = BTreeSet::new();
-    for (_, _, _, number) in wanted {
-        if chosen.len() == count {
+    for (_, _, _, number) in rarest {
+        if chosen.len() == wanted {
             break;
         }
         chosen.insert(number);
     }
-    chosen.into_iter().map(|number| pool[number].clone()).collect()
+    chosen.into_iter().flat_map(|number| pool[number].to_vec()).take(count).collect()
 }
 
 /// A window of a program that walks: a random block, then steps of a stride with some noise.

@@ -13,6 +13,7 @@ use crate::certificate::{Certificate, Check, Group, Level, Outcome, VERSION};
 use crate::faults::{Labelled, flip_tables};
 use crate::gates::Gates;
 use crate::mutation::{self, Mutation};
+use crate::upsets::{Upsets, flip_registers};
 use crate::{
     Cosim, Error, check_images, check_looked_up, check_packed, formal, gates, icarus, simulate, tool, vectors,
 };
@@ -49,6 +50,8 @@ struct Effort {
     mutant_windows: usize,
     /// Entries flipped of each bit position of each bank.
     flips: usize,
+    /// Flip-flops flipped of each stage; zero leaves them out.
+    upsets: usize,
 }
 
 fn effort(level: Level) -> Effort {
@@ -62,6 +65,7 @@ fn effort(level: Level) -> Effort {
             mutants: 0,
             mutant_windows: 0,
             flips: 2,
+            upsets: 0,
         },
         Level::Full => Effort {
             windows: [2000, 1000],
@@ -71,6 +75,7 @@ fn effort(level: Level) -> Effort {
             mutants: 50,
             mutant_windows: 200,
             flips: 8,
+            upsets: 8,
         },
         Level::Signoff => Effort {
             windows: [20_000, 10_000],
@@ -80,12 +85,16 @@ fn effort(level: Level) -> Effort {
             mutants: 500,
             mutant_windows: 1000,
             flips: 32,
+            upsets: 50,
         },
     }
 }
 
 /// Of each proof that a mutant changes nothing.
 const MUTANT_PROOF: Duration = Duration::from_mins(1);
+
+/// Windows of each run with a flipped register.
+const UPSET_WINDOWS: usize = 40;
 
 /// Probability of a stall where streams stall.
 const STALL: f64 = 0.3;
@@ -115,6 +124,7 @@ pub fn verify(
         checks: Vec::new(),
         mutation: None,
         faults: None,
+        upsets: None,
         seconds: BTreeMap::new(),
     };
     let checks = &mut certificate.checks;
@@ -160,8 +170,9 @@ pub fn verify(
     };
     let method = "Yosys mutate, all mutants in one netlist, sampled by seed; killed by the comparison of every value, without \
                   stalls and with, after 100 resets with windows inside, or by the shipped testbench, both under Verilator";
-    let scope = "one stuck, inverted or conditionally inverted bit of a port of a cell at a time, contents of memories left \
-                 out; survivors are excused by proof alone, each with its method; rows that are not valid may differ";
+    let scope = "one stuck, inverted or conditionally inverted bit of a port of a cell at a time, clocks and contents of memories left \
+                 out; survivors are run once more, much longer, and excused by proof alone, each with its method; rows that are \
+                 not valid may differ";
     let check = Check::new(Group::Mutation, "mutants", method, scope);
     if design.loaded.is_some() {
         checks.push(
@@ -180,19 +191,19 @@ pub fn verify(
         progress("mutants");
         let started = Instant::now();
         let place = work.folder("mutation")?;
-        let found = mutation::mutate(build, design, plan, &options, &place, &wanted.traced, &mut |_| ())?;
+        let found = mutation::mutate(build, design, plan, &options, &place, &wanted.traced)?;
         let mut check = judge_mutants(check, &found);
         check.seconds = started.elapsed().as_secs_f64();
         checks.push(check);
         certificate.mutation = Some(found);
     }
-    if let Some((design, labelled)) = &wanted.labelled {
+    if let Some((windowed, labelled)) = &wanted.labelled {
         progress("flipped table bits");
         let started = Instant::now();
-        let found = flip_tables(design, labelled, effort.flips, wanted.seed, &mut |_| ());
+        let found = flip_tables(windowed, labelled, effort.flips, wanted.seed, &mut |_| ());
         let method = "flips on the golden model, stored bits chosen by seed";
-        let scope = "one stored bit at a time, in all entries that are made of it, each bit position of each bank; registers are \
-                     not flipped. A ranking, with nothing to fail";
+        let scope = "one stored bit at a time, in all entries that are made of it, each bit position of each bank. A ranking, \
+                     with nothing to fail";
         let mut check = Check::new(Group::Faults, "table bits", method, scope)
             .covering("flips", found.flips)
             .covering("windows", found.windows)
@@ -200,6 +211,13 @@ pub fn verify(
         check.seconds = started.elapsed().as_secs_f64();
         certificate.checks.push(check);
         certificate.faults = Some(found);
+        progress("flipped registers");
+        let started = Instant::now();
+        let (mut check, found) =
+            registers((build, design, plan), wanted.seed, effort.upsets, &work, labelled)?;
+        check.seconds = started.elapsed().as_secs_f64();
+        certificate.checks.push(check);
+        certificate.upsets = found;
     }
     certificate.conclude();
     Ok(certificate)
@@ -311,7 +329,7 @@ fn compare(
     stall: f64,
     count: usize,
 ) -> Result<Check, Error> {
-    let windows = vectors::windows(design, count, &wanted.traced, wanted.seed);
+    let windows = vectors::steered(design, count, &wanted.traced, wanted.seed);
     let options = Cosim { stall, seed: wanted.seed, ..Cosim::default() };
     timed_check(|| {
         let report = simulate(build, design, plan, &windows, &options, &mut |_| ())?;
@@ -327,7 +345,8 @@ fn compare(
                  interval as planned",
             )
         };
-        let method = "co-simulation, two-valued; corner cases, then the trace's windows, then random ones";
+        let method = "co-simulation, two-valued; corner cases, then the trace's windows, then random ones; half are led to every \
+                      code of the first encoders";
         let check = Check::new(Group::Differential, name, method, scope)
             .covering("windows", report.vectors)
             .covering("values each", report.values_per_window)
@@ -418,6 +437,41 @@ fn netlist(
         Some(verdict) => check.judged(verdict.err()),
         None => limited(check),
     })
+}
+
+/// Flips in flip-flops, `each` of a stage: a ranking, and a check that says what was done.
+fn registers(
+    (build, design, plan): (&BuildDir, &Design, &Plan),
+    seed: u64,
+    each: usize,
+    work: &Workplace,
+    labelled: &Labelled,
+) -> Result<(Check, Option<Upsets>), Error> {
+    let check = Check::new(
+        Group::Faults,
+        "registers",
+        "Yosys puts an inverter in front of flip-flops; Verilator, back to back, F1 of the bitmaps",
+        "one bit of one flip-flop for a cycle, by chance in the first half of a run, of each stage as many; writable memories are \
+         flip-flops. A ranking, with nothing to fail",
+    );
+    if design.loaded.is_some() {
+        let why = "contents are loaded: the harness of flips loads none";
+        return Ok((check.skipped(why.to_owned()), None));
+    }
+    if each == 0 {
+        return Ok((check.skipped("level quick flips none".to_owned()), None));
+    }
+    let few = Labelled {
+        windows: labelled.windows.iter().take(UPSET_WINDOWS).cloned().collect(),
+        labels: labelled.labels.iter().take(UPSET_WINDOWS).cloned().collect(),
+    };
+    let found = flip_registers(build, (design, plan), &few, (each, seed), &work.folder("upsets")?)?;
+    let check = check
+        .covering("flips", found.flips)
+        .covering("flip-flops", found.flip_flops)
+        .covering("windows", found.windows)
+        .judged(None);
+    Ok((check, Some(found)))
 }
 
 fn judge_mutants(check: Check, found: &Mutation) -> Check {

@@ -7,16 +7,16 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use tablewright_design::{Design, NodeId, Op};
+use tablewright_plan::Plan;
 
 use crate::Error;
-use crate::tool::{run_for, tail};
-use crate::vectors::Random;
 
 use super::circuit::{Circuit, Variable};
+use super::decide::never;
+use super::known::{Known, constants_of_both, touched};
 use super::unroll::{Unrolled, held};
 
 /// How far a proof looks back.
@@ -24,21 +24,23 @@ use super::unroll::{Unrolled, held};
 enum Context {
     /// Operands are free.
     Operands,
-    /// Codes are free, and what is looked up for them comes from the tables.
-    Codes,
+    /// The codes of the encoders at this distance are free, and those in front of them; what is looked up for them comes from
+    /// the tables.
+    Codes(u32),
     /// The window's rows are free.
     Window,
 }
 
 impl Context {
-    const ALL: [Self; 3] = [Self::Operands, Self::Codes, Self::Window];
+    const ALL: [Self; 6] =
+        [Self::Operands, Self::Codes(1), Self::Codes(2), Self::Codes(3), Self::Codes(4), Self::Window];
 
-    /// Whether the rows of such a node are free.
-    fn cuts(self, op: &Op) -> bool {
-        match self {
-            Self::Operands => true,
-            Self::Codes => matches!(op, Op::Encode { .. } | Op::Window { .. }),
-            Self::Window => matches!(op, Op::Window { .. }),
+    /// Whether the rows of a node are free that stands behind so many encoders, itself among them.
+    fn cuts(self, op: &Op, distance: u32) -> bool {
+        match (self, op) {
+            (Self::Operands, _) | (_, Op::Window { .. }) => true,
+            (Self::Codes(far), Op::Encode { .. }) => distance >= far,
+            _ => false,
         }
     }
 
@@ -48,20 +50,26 @@ impl Context {
                 "no stage hands on anything else, whatever its operands; pipelines followed to their beginning, what is \
                  kept came before, counters equal by induction; all values tried, or SAT"
             }
-            Self::Codes => {
+            Self::Codes(1) => {
                 "no stage hands on anything else, whatever the codes in front of its look-ups, tables as built; pipelines \
                  followed to their beginning, registers that keep a value equal by induction; all values tried, or SAT"
             }
+            Self::Codes(_) => {
+                "no stage hands on anything else, whatever the codes some encoders before it, tables as built; pipelines \
+                 followed to their beginning, single rows kept since the cycle of the plan, registers that keep a value equal \
+                 by induction; all values tried, or SAT"
+            }
             Self::Window => {
-                "no stage hands on anything else, whatever the window; pipelines followed to their beginning, what is \
-                 kept came before, counters equal by induction; all values tried, or SAT"
+                "no stage hands on anything else, whatever the window; pipelines followed to their beginning, single rows kept \
+                 since the cycle of the plan, what is kept else came before, counters equal by induction; all values tried, or \
+                 SAT"
             }
         }
     }
 }
 
 /// Of a proof with free operands, which a proof with more context follows.
-const SHORT: Duration = Duration::from_secs(4);
+pub(super) const SHORT: Duration = Duration::from_secs(4);
 
 /// Signals that must stay the same.
 struct Target {
@@ -74,17 +82,23 @@ struct Target {
     data: Vec<u32>,
 }
 
+/// One mutant, and what is known of it.
+struct Planted {
+    number: usize,
+    limit: Duration,
+    touched: Vec<bool>,
+    constants: Vec<Option<bool>>,
+}
+
 /// A core with the mutants in question.
 pub(super) struct Equivalence<'a> {
     design: &'a Design,
     circuit: Circuit,
+    plan: &'a Plan,
     /// Inputs that choose the mutant, and of which bit of its number.
     choice: HashMap<usize, u32>,
-    /// What depends on the choice, through registers or not.
-    touched: Vec<bool>,
     targets: Vec<Target>,
     folder: PathBuf,
-    limit: Duration,
 }
 
 /// Name of the signals of a node's rows in the flattened core: valid, then data.
@@ -98,9 +112,9 @@ impl<'a> Equivalence<'a> {
     /// Takes a graph in which the input `mutant` chooses.
     pub(super) fn new(
         design: &'a Design,
+        plan: &'a Plan,
         bytes: &[u8],
         folder: &Path,
-        limit: Duration,
     ) -> Result<Self, Error> {
         let circuit = Circuit::read(bytes)?;
         let missing = |name: &str| Error::Tool {
@@ -131,15 +145,24 @@ impl<'a> Equivalence<'a> {
                 choice.insert(place, bit.parse().unwrap_or(0));
             }
         }
-        let touched = touched(&circuit, &choice);
-        Ok(Self { design, circuit, choice, touched, targets, folder: folder.to_path_buf(), limit })
+        Ok(Self { design, plan, circuit, choice, targets, folder: folder.to_path_buf() })
     }
 
-    /// The proof that mutant `number` changes nothing, or none.
-    pub(super) fn proof(&self, number: usize) -> Result<Option<&'static str>, Error> {
+    /// The proof that mutant `number` changes nothing, or none; each question within `limit`.
+    pub(super) fn proof(&self, number: usize, limit: Duration) -> Result<Option<&'static str>, Error> {
+        let bits = |number: usize| -> HashMap<usize, bool> {
+            self.choice.iter().map(|(&place, bit)| (place, number >> bit & 1 == 1)).collect()
+        };
+        let choices = [bits(0), bits(number)];
+        let mutant = Planted {
+            number,
+            limit,
+            touched: touched(&self.circuit, [&choices[0], &choices[1]]),
+            constants: constants_of_both(&self.circuit, [&choices[0], &choices[1]]),
+        };
         let mut weakest = Context::Operands;
         for target in &self.targets {
-            match self.unchanged(target, number)? {
+            match self.unchanged(target, &mutant)? {
                 Some(context) => weakest = weakest.max(context),
                 None => return Ok(None),
             }
@@ -148,88 +171,126 @@ impl<'a> Equivalence<'a> {
     }
 
     /// The least context in which a target is the same.
-    fn unchanged(&self, target: &Target, number: usize) -> Result<Option<Context>, Error> {
-        let all = || target.strict.iter().chain(&target.data);
-        if all().all(|bit| !self.touched[*bit as usize / 2]) {
+    fn unchanged(&self, target: &Target, mutant: &Planted) -> Result<Option<Context>, Error> {
+        let all = || target.strict.iter().chain(&target.data).copied();
+        if all().all(|bit| !mutant.touched[bit as usize / 2]) {
             return Ok(Some(Context::Operands));
         }
+        let distances = self.distances(target.node);
+        let mut before = Vec::new();
         for context in Context::ALL {
-            let mut cut = vec![false; self.circuit.variables()];
-            for node in (0..target.node).filter(|&n| context.cuts(&self.design.node(NodeId(n)).op)) {
-                let before = &self.targets[node];
-                for bit in before.strict.iter().chain(&before.data) {
-                    cut[*bit as usize / 2] = true;
-                }
+            let free: Vec<usize> = (0..target.node)
+                .filter(|&n| context.cuts(&self.design.node(NodeId(n)).op, distances[n]))
+                .collect();
+            // Nothing is there that would be looked at beyond the last time.
+            if free == before {
+                continue;
             }
+            let mut cut = vec![false; self.circuit.variables()];
+            for &node in &free {
+                let of = &self.targets[node];
+                of.strict.iter().chain(&of.data).for_each(|bit| cut[*bit as usize / 2] = true);
+            }
+            before = free;
             // A bit that is constant stays what it is.
             cut[0] = false;
-            let kept = self.kept(all().copied(), &cut);
+            let kept = self.kept(all(), &cut, mutant);
             for &register in &kept {
                 cut[register as usize] = true;
             }
-            let number_of = |bit: u32| u32::from(number >> bit & 1 == 1);
-            let choice = self.choice.iter().map(|(&place, &bit)| (place, [0, number_of(bit)])).collect();
-            let mut unrolled = Unrolled::new(&self.circuit, cut, choice, &self.touched);
-            let mut strict = target.strict.clone();
-            strict.extend(kept.iter().filter_map(|&register| match self.circuit.variable(register) {
-                Variable::Register(next) => Some(next),
-                _ => None,
-            }));
-            let strict = unrolled.difference(&strict);
-            let data = unrolled.difference(&target.data);
-            if self.never(&unrolled, strict, context)?
-                && (unrolled.graph.ever(data) == Some(false) || {
-                    let valid = unrolled.during(target.valid, data);
-                    self.never(&unrolled, valid, context)?
-                })
-            {
+            if self.same(target, mutant, &cut, &kept, context)? {
                 return Ok(Some(context));
             }
         }
         Ok(None)
     }
 
-    /// Whether a literal is never 1: by random values, by all values, by ABC.
-    fn never(&self, unrolled: &Unrolled<'_>, literal: u32, context: Context) -> Result<bool, Error> {
-        if literal == 0 {
+    /// Whether a target and what the registers `kept` take next are the same, for free values of what is cut.
+    fn same(
+        &self,
+        target: &Target,
+        mutant: &Planted,
+        cut: &[bool],
+        kept: &[u32],
+        context: Context,
+    ) -> Result<bool, Error> {
+        let choice: HashMap<usize, [u32; 2]> = self
+            .choice
+            .iter()
+            .map(|(&place, &bit)| (place, [0, u32::from(mutant.number >> bit & 1 == 1)]))
+            .collect();
+        let unrolled =
+            |facts| Unrolled::new(&self.circuit, cut.to_vec(), choice.clone(), &mutant.touched, facts);
+        let mut strict = target.strict.clone();
+        strict.extend(kept.iter().filter_map(|&register| match self.circuit.variable(register) {
+            Variable::Register(next) => Some(next),
+            _ => None,
+        }));
+        let known = Known { constants: mutant.constants.clone(), ..Known::default() };
+        let mut at_any_time = unrolled(&known);
+        let strict = at_any_time.difference(&strict);
+        if !self.never(&at_any_time, strict, (context, mutant.limit))? {
+            return Ok(false);
+        }
+        // A row is looked at while it is valid, which of a single one says when those before it were.
+        let known = Known {
+            happened: self.happened(target.node),
+            interval: u32::try_from(self.plan.interval).unwrap_or(u32::MAX),
+            constants: mutant.constants.clone(),
+        };
+        let mut while_valid = unrolled(&known);
+        let data = while_valid.difference(&target.data);
+        if while_valid.graph.ever(data) == Some(false) {
             return Ok(true);
         }
-        let mut random = Random::new(literal.into());
-        let mut word = || u64::from(random.word()) << 32 | u64::from(random.word());
-        if (0..64).any(|_| unrolled.graph.happens(literal, &mut word)) {
-            return Ok(false);
-        }
-        match unrolled.graph.ever(literal) {
-            Some(ever) => Ok(!ever),
-            None => self.unsatisfiable(&unrolled.graph.aiger(literal), context),
-        }
+        let data = while_valid.during(target.valid, data);
+        self.never(&while_valid, data, (context, mutant.limit))
     }
 
-    /// Whether the output of a combinational graph is 0 for all inputs, by ABC.
-    fn unsatisfiable(&self, graph: &[u8], context: Context) -> Result<bool, Error> {
-        let path = self.folder.join("difference.aig");
-        std::fs::write(&path, graph)
-            .map_err(|source| Error::Io { path: path.display().to_string(), source })?;
-        // What needs no context is decided soon.
-        let limit = if context == Context::Operands { self.limit.min(SHORT) } else { self.limit };
-        let mut abc = Command::new("yosys-abc");
-        abc.args(["-c", &format!("read_aiger {}; strash; iprove", path.display())]);
-        let log = self.folder.join("difference.log");
-        let Some(said) = run_for("yosys-abc", &abc, &log, limit)? else {
-            return Ok(false);
-        };
-        let says = |word: &str| said.text.split_whitespace().any(|w| w == word);
-        if says("UNSATISFIABLE") {
-            Ok(true)
-        } else if says("SATISFIABLE") || says("UNDECIDED") {
-            Ok(false)
-        } else {
-            Err(Error::Tool { program: "yosys-abc".to_owned(), output: tail(&said.text) })
+    /// Of each node in front of a target the most encoders on a way to it, itself among them.
+    fn distances(&self, target: usize) -> Vec<u32> {
+        let nodes = &self.design.nodes;
+        let mut far = vec![0; nodes.len() + 1];
+        let encodes = |node: usize| u32::from(matches!(nodes[node].op, Op::Encode { .. }));
+        for node in (0..nodes.len().min(target + 1)).rev() {
+            for input in &nodes[node].inputs {
+                let way = far[node] + encodes(input.0);
+                far[input.0] = far[input.0].max(way);
+            }
         }
+        far
+    }
+
+    /// Valid bits of single rows, and how many cycles before a target's single row they were 1, by the plan.
+    fn happened(&self, target: usize) -> HashMap<u32, u32> {
+        let single = |node: usize| {
+            let stage = self.plan.stage(NodeId(node));
+            (stage.rows == 1).then_some(stage.first)
+        };
+        let Some(now) = (target < self.design.nodes.len()).then(|| single(target)).flatten() else {
+            return HashMap::new();
+        };
+        let earlier = (0..target).filter_map(|node| {
+            let ago = now.checked_sub(single(node)?)?;
+            Some((self.targets[node].valid, u32::try_from(ago).ok()?))
+        });
+        earlier.collect()
+    }
+
+    /// Whether a literal is never 1.
+    fn never(
+        &self,
+        unrolled: &Unrolled<'_>,
+        literal: u32,
+        (context, limit): (Context, Duration),
+    ) -> Result<bool, Error> {
+        // What needs no context is decided soon.
+        let limit = if context == Context::Operands { limit.min(SHORT) } else { limit };
+        Ok(never(&unrolled.graph, literal, &self.folder, limit)? == Some(true))
     }
 
     /// Registers, in front of these signals and behind what is cut, that depend on themselves: they keep something.
-    fn kept(&self, signals: impl Iterator<Item = u32>, cut: &[bool]) -> Vec<u32> {
+    fn kept(&self, signals: impl Iterator<Item = u32>, cut: &[bool], mutant: &Planted) -> Vec<u32> {
         // Tarjan's components, without recursion.
         let count = self.circuit.variables();
         let (mut order, mut low) = (vec![0_u32; count], vec![0_u32; count]);
@@ -237,10 +298,11 @@ impl<'a> Equivalence<'a> {
         let mut kept = Vec::new();
         let next = |variable: u32, place: usize| -> Option<u32> {
             let operands: [Option<u32>; 2] = match self.circuit.variable(variable) {
-                _ if cut[variable as usize] => [None, None],
-                Variable::Register(next) => {
-                    [Some(held(&self.circuit, &self.touched, variable).map_or(next, |[_, what]| what)), None]
-                }
+                _ if cut[variable as usize] || mutant.constants[variable as usize].is_some() => [None, None],
+                Variable::Register(next) => [
+                    Some(held(&self.circuit, &mutant.touched, variable).map_or(next, |[_, what]| what)),
+                    None,
+                ],
                 Variable::Gate([a, b]) => [Some(a), Some(b)],
                 _ => [None, None],
             };
@@ -287,31 +349,5 @@ impl<'a> Equivalence<'a> {
             }
         }
         kept
-    }
-}
-
-/// What depends on the choice.
-fn touched(circuit: &Circuit, choice: &HashMap<usize, u32>) -> Vec<bool> {
-    let mut touched = vec![false; circuit.variables()];
-    for &place in choice.keys() {
-        touched[place + 1] = true;
-    }
-    // Gates follow their operands; registers need as many rounds as there are of them one behind the other.
-    loop {
-        let mut changed = false;
-        for variable in 1..circuit.variables() {
-            let depends = match circuit.variable(variable as u32) {
-                Variable::Register(next) => touched[next as usize / 2],
-                Variable::Gate([a, b]) => touched[a as usize / 2] || touched[b as usize / 2],
-                _ => false,
-            };
-            if depends && !touched[variable] {
-                touched[variable] = true;
-                changed = true;
-            }
-        }
-        if !changed {
-            return touched;
-        }
     }
 }

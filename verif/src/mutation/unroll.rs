@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use super::circuit::{Circuit, Variable};
+use super::known::Known;
 
 /// Gates times words of 64 values that are computed before a question is left to a solver.
 const MOST_TRIED: u64 = 4_000_000_000;
@@ -165,6 +166,7 @@ pub(super) struct Unrolled<'a> {
     known: HashMap<(u32, u32, bool), u32>,
     /// Of a moment that lies back so far as a register has kept its value, by when it takes one and when it is looked at.
     moments: HashMap<(u32, u32), u32>,
+    facts: &'a Known,
 }
 
 /// Cycles between two moments of which nobody knows how far they are apart: more than a pipeline has.
@@ -176,6 +178,7 @@ impl<'a> Unrolled<'a> {
         cut: Vec<bool>,
         choice: HashMap<usize, [u32; 2]>,
         touched: &'a [bool],
+        facts: &'a Known,
     ) -> Self {
         Self {
             circuit,
@@ -185,6 +188,7 @@ impl<'a> Unrolled<'a> {
             graph: Graph::new(),
             known: HashMap::new(),
             moments: HashMap::new(),
+            facts,
         }
     }
 
@@ -200,6 +204,8 @@ impl<'a> Unrolled<'a> {
             let missing = open.len();
             let value = if self.cut[variable as usize] {
                 Some(self.graph.free())
+            } else if let Some(always) = self.facts.constant(variable) {
+                Some(u32::from(always))
             } else {
                 match self.circuit.variable(variable) {
                     Variable::False => Some(0),
@@ -259,6 +265,9 @@ impl<'a> Unrolled<'a> {
 
     /// When registers that take a value by `when` took the one they have `ago` cycles before: one moment for all of them.
     fn moment(&mut self, when: u32, ago: u32) -> u32 {
+        if let Some(at) = self.facts.taken(self.circuit, when, ago) {
+            return at;
+        }
         let next = (self.moments.len() as u32 + 1) * APART;
         *self.moments.entry((when, ago)).or_insert(next)
     }
@@ -293,7 +302,8 @@ mod tests {
     fn difference(circuit: &Circuit, valid: u32) -> (u32, Graph) {
         let touched = [false, false, false, true, true, true, true];
         let choice = HashMap::from([(2, [0, 1])]);
-        let mut unrolled = Unrolled::new(circuit, vec![false; 7], choice, &touched);
+        let facts = Known::default();
+        let mut unrolled = Unrolled::new(circuit, vec![false; 7], choice, &touched, &facts);
         let differs = unrolled.difference(&[8]);
         let literal = unrolled.during(valid, differs);
         (literal, unrolled.graph)
@@ -321,11 +331,18 @@ mod tests {
         assert_eq!(circuit.held(4), Some([4, 2]));
         let touched = [false, false, false, true, false, false, false, false, true];
         let choice = HashMap::from([(2, [0, 1])]);
-        let mut unrolled = Unrolled::new(&circuit, vec![false; 9], choice, &touched);
+        let facts = Known::default();
+        let mut unrolled = Unrolled::new(&circuit, vec![false; 9], choice, &touched, &facts);
         let differs = unrolled.difference(&[16]);
         assert_eq!(unrolled.graph.ever(differs), Some(true));
         // It depends on the data of one moment, and on nothing else.
         assert_eq!(unrolled.graph.cone(differs).0.len(), 1);
+        // Of which moment is known where it is known when that was: two cycles ago is what the data were two cycles ago.
+        let facts = Known { happened: HashMap::from([(4, 2)]), interval: 5, ..Known::default() };
+        let choice = HashMap::from([(2, [0, 1])]);
+        let mut unrolled = Unrolled::new(&circuit, vec![false; 9], choice, &touched, &facts);
+        assert_eq!(unrolled.value(8, 0, false), unrolled.value(2, 2, false));
+        assert_ne!(unrolled.value(8, 2, false), unrolled.value(2, 2, false));
     }
 
     #[test]

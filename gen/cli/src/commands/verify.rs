@@ -46,7 +46,8 @@ pub(crate) struct Args {
     /// Cell library that the netlist is mapped to; without one, generic gates
     #[arg(long, value_name = "FILE.lib")]
     pub(crate) liberty: Option<PathBuf>,
-    /// Take vectors from this trace, and rank the table bits by what their flips cost
+    /// Take vectors from this trace, and rank table bits and, from level full on, registers by what their flips
+    /// cost
     #[arg(long)]
     pub(crate) trace: Option<PathBuf>,
     /// Mutants to plant, instead of the level's own number
@@ -209,6 +210,31 @@ impl Render for About {
             text += "\n\n";
             text += &grid(
                 &["flipped table bits", "bank", "bit", "bitmaps changed", "F1 lost", "at worst"],
+                &[1, 2, 3, 4, 5],
+                rows,
+            );
+        }
+        if let Some(upsets) = &c.upsets {
+            let rows = upsets.ranking.iter().take(SHOWN).map(|f| {
+                vec![
+                    f.stage.clone(),
+                    count(f.flip_flops),
+                    format!("{:.2} %", 100.0 * f.changed_bitmaps),
+                    format!("{:.4}", f.f1_lost),
+                    format!("{:.4}", f.worst_f1_lost),
+                    format!("{:.0} %", 100.0 * f.lasting),
+                ]
+            });
+            text += "\n\n";
+            text += &grid(
+                &[
+                    "flipped registers",
+                    "flip-flops",
+                    "bitmaps changed",
+                    "F1 lost",
+                    "at worst",
+                    "until a reset",
+                ],
                 &[1, 2, 3, 4, 5],
                 rows,
             );
