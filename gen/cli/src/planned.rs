@@ -103,7 +103,7 @@ impl PlanArgs {
 
     /// The layout that the cycles and levels ask for, no row folded, and the levels.
     fn timed(&self, design: &Design, target: &Target) -> Result<(Directives, u32), Failure> {
-        let room = self.room(target)?;
+        let room = self.room(design, target)?;
         let most = self.levels.or(room).unwrap_or(pipeline::DEFAULT_LEVELS);
         let shapes = self.shapes(design, most)?;
         let Some(wanted) = self.latency else {
@@ -138,7 +138,7 @@ impl PlanArgs {
     }
 
     /// Levels that the clock leaves room for; none where no clock was asked for, or levels were.
-    fn room(&self, target: &Target) -> Result<Option<u32>, Failure> {
+    fn room(&self, design: &Design, target: &Target) -> Result<Option<u32>, Failure> {
         let Some(mhz) = self.clock.filter(|_| self.levels.is_none()) else { return Ok(None) };
         let Some(timing) = target.timing else {
             return Err(Failure::Options {
@@ -150,13 +150,16 @@ impl PlanArgs {
             });
         };
         let levels = timing.levels(1000.0 / f64::from(mhz));
-        if levels == 0 {
+        // Some steps cannot be cut.
+        let least = pipeline::depth(design, &Directives::within(design, &Directives::shapes(design), 1));
+        if levels < least {
             return Err(Failure::Options {
                 option: "--clock",
                 problem: format!(
-                    "{mhz} MHz leave no room for logic between two registers of {}; ask for at most {:.0} MHz",
+                    "{mhz} MHz leave room for {levels} levels of logic between two registers of {}, the longest step of this model has \
+                     {least}; ask for at most {:.0} MHz",
                     target.name,
-                    (1000.0 / timing.period_ns(1, 0.0)).floor()
+                    (1000.0 / timing.period_ns(least, 0.0)).floor()
                 ),
             });
         }
