@@ -5,7 +5,8 @@
 //! a bias fits into the entries, which may save one. The stand-in is on the careful side in each: every residual sum
 //! grows by a bit and drops one, every bias stands apart, the subspaces of a table differ in scale, no tree looks at a feature
 //! twice while there are others. The trained models of this repository take as many cycles, up to six fewer for each layer or
-//! one more, from one window to the next up to five fewer or three more, and as much storage or up to a tenth less (`tests/stand_in.rs` holds the shipped ones to that).
+//! one more, from one window to the next up to five fewer or three more, and as much storage or up to a tenth less
+//! (`tests/stand_in.rs` holds the shipped ones to that).
 
 use std::collections::BTreeMap;
 
