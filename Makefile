@@ -11,7 +11,7 @@ BUILD   ?= build/demo
 # What the zoo is trained on.
 TRACES  ?= $(wildcard models/traces/*.champsimtrace.xz)
 
-.PHONY: help setup demo test lint bench bench-rtl shapes signoff trainer zoo zoo-report clean
+.PHONY: help setup demo test lint bench bench-rtl bench-clock shapes signoff trainer zoo zoo-report clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -38,6 +38,10 @@ bench-rtl: setup ## cycles, storage, simulation speed; area and clock of one ker
 	@scripts/setup --python
 	@$(CARGO) build --quiet --release -p tablewright
 	@PYTHON=$(abspath $(PYTHON)) scripts/bench-rtl $(TW)
+
+bench-clock: setup ## long: the clock of a whole core against its levels of logic (TW_PDK=FOLDER of Liberty files)
+	@$(CARGO) build --quiet --release -p tablewright
+	@scripts/bench-clock $(TW) $(MODEL) --target ihp-sg13g2
 
 shapes: setup ## long: 200 random shapes, each linted, simulated and compared
 	TABLEWRIGHT_SHAPES=200 $(CARGO) test --release -p tablewright-verif --test shapes -- --nocapture
