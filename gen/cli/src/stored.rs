@@ -37,13 +37,13 @@ impl Stored {
             rows.push(("tables, stored", format!("{}, {share:.1} %", bits(self.in_banks))));
             let rules = [
                 (saved.constant, "constant"),
-                (saved.narrow, "of narrow entries"),
+                (saved.narrow, "narrow"),
                 (saved.shared, "shared"),
                 (saved.unread, "never read"),
             ];
             let rules = rules.iter().filter(|(bits, _)| *bits > 0);
             let rules: Vec<String> = rules.map(|(bits, why)| format!("{} {why}", count(*bits))).collect();
-            rows.push(("tables, not stored", format!("bits {}", rules.join(", "))));
+            rows.push(("bits not stored", rules.join(", ")));
         }
         rows
     }
