@@ -9,7 +9,7 @@
 use ndarray::{Array1, Array3, Axis};
 use tablewright_model::{Activation, AttentionActivation, Encoder, Pool, Positions, Table, TableModel};
 
-use crate::format::{Bounds, frac_for};
+use crate::format::{Bounds, Format, frac_for, to_raw};
 use crate::graph::{Design, Node, Op};
 use crate::table::MAX_FRAC;
 
@@ -92,8 +92,19 @@ fn position_power(model: &TableModel, built: &Design, offset: &Array1<f32>) -> O
         let added = |(v, o): (&f32, &f32)| if r < cls { *v } else { v + o };
         row.iter().zip(offset).map(added).collect::<Vec<f32>>()
     });
-    let largest = values.fold(0.0_f64, |m, v| m.max(f64::from(v.abs())));
-    Some(frac_for(largest, range.signed_width())? - value.format.frac)
+    Some(frac_within(values, range)? - value.format.frac)
+}
+
+/// Largest number of fraction bits with which every value is within the format of `range`; `None` when all are 0. Unlike entries,
+/// which are scaled by their magnitude, these may be the lowest number of the format: a built model's own constants then fit.
+fn frac_within(values: impl Iterator<Item = f32>, range: Bounds) -> Option<i32> {
+    let (low, high) =
+        values.fold((0.0_f64, 0.0_f64), |(low, high), v| (low.min(v.into()), high.max(v.into())));
+    let bits = range.signed_width();
+    let frac = frac_for(high.max(-low), bits)?;
+    let format = Format::signed(bits, frac + 1).bounds();
+    let finer = to_raw(low, frac + 1) >= format.low && to_raw(high, frac + 1) <= format.high;
+    Some(frac + i32::from(finer))
 }
 
 /// The columns of a table around zero, one for each subspace and output, and what that takes from each output.
@@ -128,9 +139,9 @@ fn power(built: &Design, name: &str, entries: &Array3<f32>, bias: Option<&Array1
         let own = frac_for(largest(&mut plane.iter()), table.bits)?.min(MAX_FRAC);
         Some(own - (table.frac - *shift as i32))
     });
-    let of_bias = bias.zip(table.loaded).and_then(|(bias, loaded)| {
-        Some(frac_for(largest(&mut bias.iter()), loaded.bias.signed_width())? - table.frac)
-    });
+    let of_bias = bias
+        .zip(table.loaded)
+        .and_then(|(bias, loaded)| Some(frac_within(bias.iter().copied(), loaded.bias)? - table.frac));
     of_entries.chain(of_bias).min()
 }
 
