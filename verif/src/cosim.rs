@@ -216,17 +216,16 @@ pub(crate) fn recorded(design: &Design, windows: &[Vec<u8>]) -> Vec<u8> {
     bytes
 }
 
-/// Runs a compiled harness in `folder` on recorded bytes, streams stalling with this probability in thousandths, after so many
-/// resets with windows inside: how many rows differed in data or time, or what it said instead of a report.
-pub(crate) fn replay(
+/// Runs a compiled harness in `folder` on recorded bytes to its end: its report, or what it said in the place of one.
+fn fed(
     program: &Path,
     folder: &Path,
     bytes: &[u8],
-    (stall, resets): (u32, u32),
-) -> Result<Result<u64, String>, Error> {
+    arguments: &[&str],
+) -> Result<Result<HarnessReport, String>, Error> {
     let name = program.display().to_string();
     let mut child = Command::new(program)
-        .args(["1", &stall.to_string(), "-", &resets.to_string()])
+        .args(arguments)
         .current_dir(folder)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -239,10 +238,20 @@ pub(crate) fn replay(
     }
     let output = child.wait_with_output().map_err(|e| start_error(&name, &e))?;
     let text = String::from_utf8_lossy(&output.stdout);
-    Ok(match serde_json::from_str::<HarnessReport>(text.trim()) {
-        Ok(said) => Ok(said.mismatches + u64::from(said.hung)),
-        Err(_) => Err(tail(&format!("{text}{}", String::from_utf8_lossy(&output.stderr)))),
-    })
+    Ok(serde_json::from_str(text.trim())
+        .map_err(|_| tail(&format!("{text}{}", String::from_utf8_lossy(&output.stderr)))))
+}
+
+/// Runs a compiled harness in `folder` on recorded bytes, streams stalling with this probability in thousandths, after so many
+/// resets with windows inside: how many rows differed in data or time, or what it said instead of a report.
+pub(crate) fn replay(
+    program: &Path,
+    folder: &Path,
+    bytes: &[u8],
+    (stall, resets): (u32, u32),
+) -> Result<Result<u64, String>, Error> {
+    let said = fed(program, folder, bytes, &["1", &stall.to_string(), "-", &resets.to_string()])?;
+    Ok(said.map(|said| said.mismatches + u64::from(said.hung)))
 }
 
 /// Runs a compiled harness in `folder` on recorded bytes with nobody stalling: the bitmaps that came, of `outputs` bits each, and the
@@ -253,26 +262,9 @@ pub(crate) fn bitmaps_of(
     bytes: &[u8],
     outputs: usize,
 ) -> Result<(Vec<Vec<i64>>, u64), Error> {
-    let name = program.display().to_string();
     let file = folder.join("bitmaps.bin");
-    let mut child = Command::new(program)
-        .args(["1", "0", "-", "0", &format!("+bitmaps={}", file.display())])
-        .current_dir(folder)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(|e| start_error(&name, &e))?;
-    if let Some(mut stdin) = child.stdin.take() {
-        // A pipe that breaks is the harness stopping early.
-        let _ = stdin.write_all(bytes);
-    }
-    let output = child.wait_with_output().map_err(|e| start_error(&name, &e))?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    let said: HarnessReport = serde_json::from_str(text.trim()).map_err(|_| Error::NoReport {
-        module: name.clone(),
-        output: tail(&format!("{text}{}", String::from_utf8_lossy(&output.stderr))),
-    })?;
+    let said = fed(program, folder, bytes, &["1", "0", "-", "0", &format!("+bitmaps={}", file.display())])?
+        .map_err(|output| Error::NoReport { module: program.display().to_string(), output })?;
     let all =
         std::fs::read(&file).map_err(|source| Error::Io { path: file.display().to_string(), source })?;
     let bitmaps = all.chunks_exact(4 * outputs.div_ceil(32)).map(|words| {

@@ -1,7 +1,7 @@
 //! Flipped bits in tables, on the golden model: which banks and which bits an upset costs most.
 
 use serde::Serialize;
-use tablewright_design::{Design, Layout, NodeId, Op, Source, StoredBank};
+use tablewright_design::{Design, Layout, Node, NodeId, Op, Source, StoredBank};
 use tablewright_golden::Golden;
 
 use crate::vectors::Random;
@@ -50,17 +50,17 @@ pub struct Faults {
     pub ranking: Vec<BitFault>,
 }
 
-/// Flips `each` stored bits of every bit position of every bank, one at a time, in a design that takes windows. Where a table is
+/// Flips `each` stored bits of every bit position of every bank, one at a time, in a design that takes windows. `layout` says how
+/// the rows of a node's tables lie in its banks. Where a table is
 /// packed a stored bit may be part of several entries, and all of them change; positions of which nothing is stored are left out.
 ///
 /// Bits are chosen by `seed`, with the words that are read more often chosen as rarely as any: the question is what an
 /// upset somewhere in the bank costs.
 pub fn flip_tables(
     design: &Design,
+    layout: impl Fn(&Node) -> Layout,
     labelled: &Labelled,
-    each: usize,
-    seed: u64,
-    progress: &mut dyn FnMut(u64),
+    (each, seed): (usize, u64),
 ) -> Faults {
     let right = bitmaps(design, &labelled.windows);
     let f1 = micro_f1(&right, &labelled.labels);
@@ -68,12 +68,13 @@ pub fn flip_tables(
     let mut changed = design.clone();
     let mut ranking = Vec::new();
     for node in 0..design.nodes.len() {
+        let layout = layout(&design.nodes[node]);
         for bank in 0..design.nodes[node].op.tables().iter().map(|table| table.subspaces).sum() {
             // Tables side by side have one shape.
             let tables = design.nodes[node].op.tables();
             let (of_table, c) = (bank / tables[0].subspaces, bank % tables[0].subspaces);
             let table = &tables[of_table];
-            let stored = table.bank(c, Layout::Rows { fold: 1 });
+            let stored = table.bank(c, layout);
             let all = columns(&stored);
             for bit in 0..table.bits {
                 let columns: Vec<&Column> = all.iter().filter(|column| column.highest() == bit).collect();
@@ -93,10 +94,10 @@ pub fn flip_tables(
                 for _ in 0..each {
                     let column = columns[random.word() as usize % columns.len()];
                     let word = random.word() as usize % stored.words;
-                    let row = (c * table.rows + word) * table.outputs;
-                    flip(&mut changed, (node, of_table), row, column);
+                    let place = Place { node, table: of_table, subspace: c, layout, word };
+                    flip(&mut changed, place, column);
                     let wrong = bitmaps(&changed, &labelled.windows);
-                    flip(&mut changed, (node, of_table), row, column);
+                    flip(&mut changed, place, column);
                     let differing = right.iter().zip(&wrong).filter(|(r, w)| r != w).count();
                     let share = differing as f64 / right.len().max(1) as f64;
                     let lost = f1 - micro_f1(&wrong, &labelled.labels);
@@ -106,7 +107,6 @@ pub fn flip_tables(
                     fault.worst_f1_lost = fault.worst_f1_lost.max(lost);
                 }
                 ranking.push(fault);
-                progress((ranking.len() * each) as u64);
             }
         }
     }
@@ -138,18 +138,29 @@ fn columns(bank: &StoredBank) -> Vec<Column> {
     all
 }
 
-/// Inverts what is made of a stored bit in the row of entries that begins at `row`, or puts it back.
-fn flip(design: &mut Design, (node, table): (usize, usize), row: usize, column: &Column) {
-    let table = match &mut design.nodes[node].op {
+/// A word of a bank.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    node: usize,
+    table: usize,
+    subspace: usize,
+    layout: Layout,
+    word: usize,
+}
+
+/// Inverts what is made of a stored bit of a word, or puts it back.
+fn flip(design: &mut Design, at: Place, column: &Column) {
+    let table = match &mut design.nodes[at.node].op {
         Op::Lookup { table } | Op::Scores { table, .. } | Op::Mix { table, .. } => table,
-        Op::ConstantScores { tables } => &mut tables[table],
+        Op::ConstantScores { tables } => &mut tables[at.table],
         _ => return,
     };
     let bits = table.bits;
-    for (lane, bit) in &column.0 {
-        let value = table.entries[row + lane] ^ (1 << bit);
+    for &(lane, bit) in &column.0 {
+        let Some((row, output)) = table.place(at.layout, at.word, lane) else { continue };
+        let entry = &mut table.entries[(at.subspace * table.rows + row) * table.outputs + output];
         // The sign is that of the highest bit stored.
-        table.entries[row + lane] = value << (32 - bits) >> (32 - bits);
+        *entry = (*entry ^ (1 << bit)) << (32 - bits) >> (32 - bits);
     }
 }
 
@@ -181,28 +192,36 @@ pub(crate) fn micro_f1(bitmaps: &[Vec<i64>], labels: &[Vec<u8>]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
     use tablewright_design::{lower, passes};
     use tablewright_model::testing::{dart_s, dart_s_spec, random_model};
 
     #[test]
     fn a_stored_bit_is_flipped_in_all_that_is_made_of_it_and_put_back() {
         let design = passes::packed(&passes::optimise(&lower(&random_model(&dart_s(), dart_s_spec(), 1))));
-        let node = design.nodes.iter().position(|node| node.name == "head").expect("a head");
-        let table = &design.nodes[node].op.tables()[0];
-        let bank = table.bank(0, Layout::Rows { fold: 1 });
-        let all = columns(&bank);
-        let stored = bank.sources.iter().filter(|source| matches!(source, Source::Stored { .. }));
-        assert_eq!(all.iter().map(|column| column.0.len()).sum::<usize>(), stored.count());
-        let shared = all.iter().find(|column| column.0.len() > 1).expect("sixteen words of 256 entries");
-        let mut changed = design.clone();
-        flip(&mut changed, (node, 0), 3 * table.outputs, shared);
-        let differing = |other: &Design| {
-            let entries = &other.nodes[node].op.tables()[0].entries;
-            table.entries.iter().zip(entries).filter(|(a, b)| a != b).count()
-        };
-        let lanes: std::collections::BTreeSet<usize> = shared.0.iter().map(|(lane, _)| *lane).collect();
-        assert_eq!(differing(&changed), lanes.len());
-        flip(&mut changed, (node, 0), 3 * table.outputs, shared);
-        assert_eq!(changed, design);
+        // Sixteen words of 256 entries have columns in common, more words hardly.
+        let places = [("head", 1, Layout::Rows { fold: 1 }), ("head", 0, Layout::Rows { fold: 2 })];
+        for (name, others, layout) in places.into_iter().chain([("l0_mix", 0, Layout::Pairs)]) {
+            let node = design.nodes.iter().position(|node| node.name == name).expect("a table");
+            let table = &design.nodes[node].op.tables()[0];
+            let bank = table.bank(0, layout);
+            let all = columns(&bank);
+            let stored = bank.sources.iter().filter(|source| matches!(source, Source::Stored { .. }));
+            assert_eq!(all.iter().map(|column| column.0.len()).sum::<usize>(), stored.count());
+            let shared = all.iter().max_by_key(|column| column.0.len()).expect("columns");
+            assert!(shared.0.len() > others);
+            let at = Place { node, table: 0, subspace: 0, layout, word: 3 };
+            let mut changed = design.clone();
+            flip(&mut changed, at, shared);
+            let lanes: BTreeSet<usize> = shared.0.iter().map(|(lane, _)| *lane).collect();
+            let places = lanes.iter().filter_map(|&lane| table.place(layout, at.word, lane));
+            let expected: BTreeSet<usize> = places.map(|(row, o)| row * table.outputs + o).collect();
+            let entries = &changed.nodes[node].op.tables()[0].entries;
+            let differing: BTreeSet<usize> =
+                (0..entries.len()).filter(|&i| entries[i] != table.entries[i]).collect();
+            assert_eq!(differing, expected, "{name}");
+            flip(&mut changed, at, shared);
+            assert_eq!(changed, design);
+        }
     }
 }

@@ -16,13 +16,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use rayon::prelude::*;
 use serde::Serialize;
 use tablewright_design::Design;
 use tablewright_emit::{BuildDir, Names};
 use tablewright_plan::Plan;
 
 use crate::cosim::{recorded, replay};
-use crate::tool::{on_two_threads, run_for};
+use crate::tool::run_for;
 use crate::{Error, vectors};
 
 use equivalence::{Equivalence, SHORT};
@@ -128,10 +129,12 @@ pub(crate) fn mutate(
                 .to_owned(),
         });
     }
-    let mut noticed = on_two_threads(planted.len(), |place| bench.run(place + 1))?;
+    let mut noticed: Vec<Noticed> =
+        (1..=planted.len()).into_par_iter().map(|number| bench.run(number)).collect::<Result<_, _>>()?;
     // Who was not noticed gets many more windows and resets.
     let left: Vec<usize> = (1..=planted.len()).filter(|number| !noticed[number - 1].any()).collect();
-    let again = on_two_threads(left.len(), |place| bench.run_long(left[place]))?;
+    let again: Vec<Noticed> =
+        left.par_iter().map(|&number| bench.run_long(number)).collect::<Result<_, _>>()?;
     for (number, found) in left.into_iter().zip(again) {
         noticed[number - 1] = found;
     }

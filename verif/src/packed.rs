@@ -4,10 +4,10 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use tablewright_design::{Design, IntTable, Layout, Node, NodeId, Op, Source, StoredBank};
+use tablewright_design::{Design, IntTable, Layout, NodeId, Source, StoredBank};
 use tablewright_emit::{BuildDir, Names};
 use tablewright_golden::{Golden, Read};
-use tablewright_plan::{Elements, Plan};
+use tablewright_plan::Plan;
 
 /// What was compared.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -26,21 +26,12 @@ pub struct Compared {
     pub wrong: Option<String>,
 }
 
-/// How the rows of a node's tables lie in their banks.
-pub(crate) fn layout(plan: &Plan, id: NodeId, node: &Node) -> Layout {
-    let directive = plan.stage(id).directive;
-    match node.op {
-        Op::Scores { .. } | Op::Mix { .. } if directive.elements == Elements::Parallel => Layout::Pairs,
-        _ => Layout::Rows { fold: directive.fold },
-    }
-}
-
 /// Reads the image of every packed bank and compares what comes out of it with the whole table, for every code that can occur.
 pub fn check_packed(build: &BuildDir, design: &Design, plan: &Plan) -> Compared {
     let names = Names::new(&design.name);
     let mut found = Compared::default();
     for (id, node) in design.iter() {
-        let layout = layout(plan, id, node);
+        let layout = plan.stage(id).directive.layout(node);
         let tables = node.op.tables();
         for (t, table) in tables.iter().enumerate().filter(|(_, table)| table.packed.is_some()) {
             for c in 0..table.subspaces {

@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::Error;
@@ -101,31 +100,4 @@ pub(crate) fn version(program: &str, arguments: &[&str], word: &str) -> Result<S
     let said = run(program, Command::new(program).args(arguments))?;
     let line = said.lines().find_map(|l| l.find(word).map(|at| l[at..].trim()));
     Ok(line.unwrap_or("unknown").to_owned())
-}
-
-/// `make` of 0 to `count`, in order.
-pub(crate) fn on_two_threads<T: Send>(
-    count: usize,
-    make: impl Fn(usize) -> Result<T, Error> + Sync,
-) -> Result<Vec<T>, Error> {
-    let next = AtomicUsize::new(0);
-    let work = || -> Result<Vec<(usize, T)>, Error> {
-        let mut mine = Vec::new();
-        loop {
-            let index = next.fetch_add(1, Ordering::Relaxed);
-            if index >= count {
-                return Ok(mine);
-            }
-            mine.push((index, make(index)?));
-        }
-    };
-    let results = std::thread::scope(|scope| {
-        [scope.spawn(work), scope.spawn(work)].map(std::thread::ScopedJoinHandle::join)
-    });
-    let mut all = Vec::with_capacity(count);
-    for result in results {
-        all.extend(result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?);
-    }
-    all.sort_by_key(|(index, _)| *index);
-    Ok(all.into_iter().map(|(_, made)| made).collect())
 }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use rayon::prelude::*;
 use serde::Serialize;
 use tablewright_design::Design;
 use tablewright_emit::{BuildDir, Names, boundaries, stream_widths};
@@ -17,7 +18,7 @@ use tablewright_plan::Plan;
 use crate::Error;
 use crate::cosim::{bitmaps_of, recorded};
 use crate::faults::{Labelled, micro_f1};
-use crate::tool::{on_two_threads, run};
+use crate::tool::run;
 use crate::vectors::Random;
 use crate::verilate::around;
 
@@ -131,7 +132,8 @@ pub fn flip_registers(
     let (right, cycles) = decisions(0, 0)?;
     let f1 = micro_f1(&right, &labelled.labels);
     let at: Vec<u64> = flips.iter().map(|_| 8 + u64::from(random.word()) % (cycles / 2).max(1)).collect();
-    let wrong = on_two_threads(flips.len(), |i| Ok(decisions(i + 1, at[i])?.0))?;
+    let one = |(i, &cycle): (usize, &u64)| Ok(decisions(i + 1, cycle)?.0);
+    let wrong: Vec<Vec<Vec<i64>>> = at.par_iter().enumerate().map(one).collect::<Result<_, Error>>()?;
     let mut found: BTreeMap<&str, StageFault> = BTreeMap::new();
     for (flip, wrong) in flips.iter().zip(&wrong) {
         let differing = right.iter().zip(wrong).filter(|(r, w)| r != w).count();

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
-use tablewright_design::Design;
+use tablewright_design::{Design, Layout, Node};
 use tablewright_emit::{BuildDir, Manifest, changed_files, hex};
 use tablewright_plan::Plan;
 
 use crate::certificate::{Certificate, Check, Group, Level, Outcome, VERSION};
-use crate::faults::{Labelled, flip_tables};
+use crate::faults::{Faults, Labelled, flip_tables};
 use crate::gates::Gates;
 use crate::mutation::{self, Mutation};
 use crate::upsets::{Upsets, flip_registers};
@@ -133,8 +133,10 @@ pub fn verify(
     let (fault, images) = timed(|| Ok(images(build, design, plan)))?;
     let readable = images.is_none_or(|complete| complete);
     checks.push(fault);
-    checks.extend(packed(build, design, plan));
-    checks.extend(looked_up(design, wanted, effort.windows[0]));
+    if design.nodes.iter().any(|node| node.op.tables().iter().any(|table| table.packed.is_some())) {
+        checks.push(timed_check(|| Ok(packed(build, design, plan)))?);
+        checks.push(timed_check(|| Ok(looked_up(design, wanted, effort.windows[0])))?);
+    }
     if readable {
         for (stall, windows) in [0.0, STALL].into_iter().zip(effort.windows) {
             progress("golden model and Verilator");
@@ -189,33 +191,23 @@ pub fn verify(
         );
     } else {
         progress("mutants");
-        let started = Instant::now();
         let place = work.folder("mutation")?;
-        let found = mutation::mutate(build, design, plan, &options, &place, &wanted.traced)?;
-        let mut check = judge_mutants(check, &found);
-        check.seconds = started.elapsed().as_secs_f64();
+        let (check, found) = timed(|| {
+            let found = mutation::mutate(build, design, plan, &options, &place, &wanted.traced)?;
+            Ok((judge_mutants(check, &found), found))
+        })?;
         checks.push(check);
         certificate.mutation = Some(found);
     }
     if let Some((windowed, labelled)) = &wanted.labelled {
         progress("flipped table bits");
-        let started = Instant::now();
-        let found = flip_tables(windowed, labelled, effort.flips, wanted.seed, &mut |_| ());
-        let method = "flips on the golden model, stored bits chosen by seed";
-        let scope = "one stored bit at a time, in all entries that are made of it, each bit position of each bank. A ranking, \
-                     with nothing to fail";
-        let mut check = Check::new(Group::Faults, "table bits", method, scope)
-            .covering("flips", found.flips)
-            .covering("windows", found.windows)
-            .judged(None);
-        check.seconds = started.elapsed().as_secs_f64();
+        let (check, found) =
+            timed(|| Ok(table_bits((windowed, labelled), (design, plan), wanted.seed, effort.flips)))?;
         certificate.checks.push(check);
         certificate.faults = Some(found);
         progress("flipped registers");
-        let started = Instant::now();
-        let (mut check, found) =
-            registers((build, design, plan), wanted.seed, effort.upsets, &work, labelled)?;
-        check.seconds = started.elapsed().as_secs_f64();
+        let (check, found) =
+            timed(|| registers((build, design, plan), wanted.seed, effort.upsets, &work, labelled))?;
         certificate.checks.push(check);
         certificate.upsets = found;
     }
@@ -278,11 +270,10 @@ fn images(build: &BuildDir, design: &Design, plan: &Plan) -> (Check, Option<bool
     (check.judged(fault.map(|f| format!("{} line {}: {}", f.file, f.line, f.problem))), complete)
 }
 
-/// Banks that are stored without what repeats against whole tables; nothing where there are none.
-fn packed(build: &BuildDir, design: &Design, plan: &Plan) -> Option<Check> {
-    let started = Instant::now();
+/// Banks that are stored without what repeats against whole tables.
+fn packed(build: &BuildDir, design: &Design, plan: &Plan) -> Check {
     let found = check_packed(build, design, plan);
-    let mut check = Check::new(
+    Check::new(
         Group::Differential,
         "packed tables",
         "every entry made from the words of the images, against the whole tables",
@@ -294,17 +285,14 @@ fn packed(build: &BuildDir, design: &Design, plan: &Plan) -> Option<Check> {
     .covering("entries that no code reaches", found.unread)
     .covering("bits whole", found.whole_bits)
     .covering("bits stored", found.stored_bits)
-    .judged(found.wrong);
-    check.seconds = started.elapsed().as_secs_f64();
-    (found.banks > 0).then_some(check)
+    .judged(found.wrong)
 }
 
-/// Rows of tables that no code should reach, against runs of the golden model; nothing where all rows are reached.
-fn looked_up(design: &Design, wanted: &Verify, count: usize) -> Option<Check> {
-    let started = Instant::now();
+/// Rows of tables that no code should reach, against runs of the golden model.
+fn looked_up(design: &Design, wanted: &Verify, count: usize) -> Check {
     let inputs = vectors::windows(design, count, &wanted.traced, wanted.seed);
     let found = check_looked_up(design, &inputs);
-    let mut check = Check::new(
+    Check::new(
         Group::Differential,
         "rows never read",
         "golden model; corner cases, then the trace's windows, then random ones",
@@ -315,9 +303,7 @@ fn looked_up(design: &Design, wanted: &Verify, count: usize) -> Option<Check> {
     .covering("rows never read", found.unread)
     .covering("rows read", found.seen)
     .covering("rows stored", found.rows)
-    .judged(found.wrong);
-    check.seconds = started.elapsed().as_secs_f64();
-    (found.unread > 0).then_some(check)
+    .judged(found.wrong)
 }
 
 /// Golden model and Verilator at every kernel boundary.
@@ -437,6 +423,31 @@ fn netlist(
         Some(verdict) => check.judged(verdict.err()),
         None => limited(check),
     })
+}
+
+/// Flips in the tables of a design that takes windows, in the banks of the build: a ranking, and a check that says what was done.
+fn table_bits(
+    (windowed, labelled): (&Design, &Labelled),
+    (design, plan): (&Design, &Plan),
+    seed: u64,
+    each: usize,
+) -> (Check, Faults) {
+    let layout = |node: &Node| {
+        let built = design.iter().find(|(_, other)| other.name == node.name);
+        built.map_or(Layout::Rows { fold: 1 }, |(id, built)| plan.stage(id).directive.layout(built))
+    };
+    let found = flip_tables(windowed, layout, labelled, (each, seed));
+    let check = Check::new(
+        Group::Faults,
+        "table bits",
+        "flips on the golden model, stored bits chosen by seed",
+        "one stored bit at a time, in all entries that are made of it, each bit position of each bank. A ranking, with nothing to \
+         fail",
+    )
+    .covering("flips", found.flips)
+    .covering("windows", found.windows)
+    .judged(None);
+    (check, found)
 }
 
 /// Flips in flip-flops, `each` of a stage: a ranking, and a check that says what was done.

@@ -73,7 +73,7 @@ pub(crate) fn compile(
             top,
         ])
         .args(made_of(optimise))
-        .args(["-CFLAGS", "-std=c++17", "-y", ".", "-y", "../tb", "--Mdir"])
+        .args(["-y", ".", "-y", "../tb", "--Mdir"])
         .arg(absolute(&folder)?);
     if waves {
         verilator.arg("--trace-fst");
@@ -102,7 +102,7 @@ pub(crate) fn around(
     verilator
         .args(["--cc", "--exe", "--build", "-j", "2", "-Wno-fatal", "-Wno-lint", "-Wno-style"])
         .args(made_of(optimise))
-        .args(["-CFLAGS", "-std=c++17", "--top-module", &probe, "--Mdir"])
+        .args(["--top-module", &probe, "--Mdir"])
         .arg(place);
     for file in [build.tb().join(format!("{probe}.v")), build.tb().join("harness.cpp")] {
         verilator.arg(
@@ -121,16 +121,10 @@ pub(crate) fn around(
 /// How Verilator writes a model and how it is compiled. Its functions are cut into pieces of a size that a compiler optimises
 /// in seconds; in one piece they take several times as long and run no faster. What runs once, at the start, is left as it is.
 pub(crate) fn made_of(optimise: &str) -> Vec<String> {
-    let mut all: Vec<String> = [
-        ["-O3", "--x-assign", "fast", "--x-initial", "fast"].as_slice(),
-        &["--output-split", "5000", "--output-split-cfuncs", "2000", "-MAKEFLAGS"],
-    ]
-    .concat()
-    .into_iter()
-    .map(str::to_owned)
-    .collect();
-    all.push(format!("OPT_FAST={optimise} OPT_SLOW=-O0 OPT_GLOBAL=-O0"));
-    all
+    let flags = "-O3 --x-assign fast --x-initial fast --output-split 5000 --output-split-cfuncs 2000 -CFLAGS -std=c++17 \
+                 -MAKEFLAGS";
+    let make = format!("OPT_FAST={optimise} OPT_SLOW=-O0 OPT_GLOBAL=-O0");
+    flags.split_whitespace().map(str::to_owned).chain([make]).collect()
 }
 
 /// Of all Verilog in `rtl/` and of the harness.

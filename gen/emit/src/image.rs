@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use tablewright_design::{Design, IntEncoderKind, IntTable, Layout, Node, NodeId, Op, StoredBank};
+use tablewright_design::{Design, IntEncoderKind, IntTable, Node, NodeId, Op, StoredBank};
 use tablewright_plan::pipeline::part;
 use tablewright_plan::{Directive, Elements, Plan};
 
@@ -163,9 +163,7 @@ fn constants_of_node(stem: &str, design: &Design, node: &Node, directive: Direct
 /// A bank that does not give back its table, as `node: bank, word, entry`: a fault of this program, and no build.
 pub(crate) fn packed_wrong(design: &Design, plan: &Plan) -> Option<String> {
     design.iter().find_map(|(id, node)| {
-        let Directive { elements, fold, .. } = plan.stage(id).directive;
-        let pairs = matches!(node.op, Op::Scores { .. } | Op::Mix { .. }) && elements == Elements::Parallel;
-        let layout = if pairs { Layout::Pairs } else { Layout::Rows { fold } };
+        let layout = plan.stage(id).directive.layout(node);
         let tables = node.op.tables().iter().filter(|table| table.packed.is_some());
         tables.flat_map(|table| (0..table.subspaces).map(move |c| (table, c))).find_map(|(table, c)| {
             let (word, lane) = table.bank(c, layout).first_wrong(table, c, layout)?;
@@ -181,6 +179,7 @@ pub(crate) fn index_bits(count: usize) -> u32 {
 
 fn of_node(stem: &str, node: &Node, directive: Directive, loaded: bool) -> Vec<Image> {
     let Directive { elements, fold, .. } = directive;
+    let layout = directive.layout(node);
     // The constants of an arithmetic unit follow from its formats.
     let of_unit = matches!(node.op, Op::Norm { .. } | Op::Softmax { .. } | Op::Gelu { .. });
     let image = |suffix: &str, word_is: &str, lane_is, lane_bits, lanes, signed, values| Image {
@@ -206,7 +205,7 @@ fn of_node(stem: &str, node: &Node, directive: Directive, loaded: bool) -> Vec<I
             let one = |(c, entries): (usize, &[i32])| {
                 let (name, what) = (format!("bank{c}"), format!("subspace {c}, left code"));
                 if table.packed.is_some() {
-                    return packed(name, &what, &table.bank(c, Layout::Pairs));
+                    return packed(name, &what, &table.bank(c, layout));
                 }
                 let values = entries.iter().map(|&e| i64::from(e)).collect();
                 Some(image(&name, &what, "right code", table.bits, codes, true, values))
@@ -228,7 +227,7 @@ fn of_node(stem: &str, node: &Node, directive: Directive, loaded: bool) -> Vec<I
                 let one = |(i, entries): (usize, &[i32])| {
                     let name = format!("bank{}", t * c + i);
                     if table.packed.is_some() {
-                        return packed(name, &what(i), &table.bank(i, Layout::Rows { fold }));
+                        return packed(name, &what(i), &table.bank(i, layout));
                     }
                     let row = |row: &[i32]| {
                         let values: Vec<i64> = row.iter().map(|&e| i64::from(e)).collect();

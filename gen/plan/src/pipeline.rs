@@ -7,7 +7,7 @@
 
 use serde::Serialize;
 use tablewright_design::{
-    Design, IntEncoder, IntEncoderKind, IntTable, Node, NodeId, NormUnit, Op, Protection, SoftmaxUnit,
+    Design, IntEncoder, IntEncoderKind, IntTable, Layout, Node, NodeId, NormUnit, Op, Protection, SoftmaxUnit,
 };
 
 use crate::banks::Style;
@@ -99,6 +99,14 @@ impl Directive {
     /// Of a shape and its cuts.
     pub fn new(Shape { elements, fold, style, at_once }: Shape, cuts: u32) -> Self {
         Self { cuts, elements, fold, style, at_once }
+    }
+
+    /// How the rows of this node's tables lie in their banks.
+    pub fn layout(&self, node: &Node) -> Layout {
+        match node.op {
+            Op::Scores { .. } | Op::Mix { .. } if self.elements == Elements::Parallel => Layout::Pairs,
+            _ => Layout::Rows { fold: self.fold },
+        }
     }
 
     /// Without the cuts.

@@ -25,7 +25,6 @@ use tablewright_plan::{Elements, Plan};
 use crate::Error;
 use crate::certificate::{Check, Group, Outcome};
 use crate::instances::{Instance, inside, instances};
-use crate::packed::layout;
 
 use lanes::Row;
 use pair::Pair;
@@ -207,7 +206,7 @@ impl Subject<'_> {
         node: &Node,
         instances: &[Instance],
     ) -> Option<Vec<(StoredBank, Option<String>)>> {
-        let layout = layout(self.plan, id, node);
+        let layout = self.plan.stage(id).directive.layout(node);
         let mut names = instances.iter().map(|instance| instance.name.clone());
         let tables = node.op.tables().iter();
         let all = tables.flat_map(|table| (0..table.subspaces).map(move |c| table.bank(c, layout)));

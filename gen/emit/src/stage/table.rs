@@ -3,7 +3,7 @@
 use minijinja::context;
 use serde::Serialize;
 use tablewright_design::{IntTable, Layout, Node, Op, StoredBank};
-use tablewright_plan::{Directive, Elements, Stage, pipeline};
+use tablewright_plan::{Directive, Elements, Stage, Style, pipeline};
 
 use super::store::{Bank, Store};
 use super::{Generated, Instance, bits, wires};
@@ -19,6 +19,35 @@ struct TableBank {
 }
 
 impl TableBank {
+    /// Reads words of `stored` into the wires `data` by a code and, where rows are folded, by the number of a part of `part_bits`.
+    fn new(
+        store: &Store<'_>,
+        (index, stored): (usize, &StoredBank),
+        (code, part_bits): (&Code, u32),
+        data: &str,
+        style: Style,
+    ) -> Self {
+        let memory = (stored.width() > 0).then(|| {
+            let code = code.lowest(stored.address_bits() - part_bits);
+            let (address, read) = match part_bits {
+                0 => (code, "in_valid"),
+                _ => (format!("{{{code}, part}}"), "part_valid"),
+            };
+            store.bank(Bank {
+                instance: format!("u_bank_{index}"),
+                suffix: format!("bank{index}"),
+                words: stored.words as u64,
+                width: stored.width() as u64,
+                address_width: stored.address_bits(),
+                address,
+                data: format!("{data}_{index}"),
+                read,
+                style: style.rom_style(),
+            })
+        });
+        Self { index, words: stored.words, width: stored.width(), memory }
+    }
+
     /// What the header says of it.
     fn about(&self) -> String {
         let Self { index, words, width, .. } = self;
@@ -136,23 +165,8 @@ pub(super) fn pair_table_module(
     let store = store.inside();
     let stored: Vec<StoredBank> = (0..subspaces).map(|c| table.bank(c, Layout::Pairs)).collect();
     let code = |index: usize| Code { codes: "in_data", low: index * code_bits, bits: code_bits };
-    let bank = |(index, stored): (usize, &StoredBank)| TableBank {
-        index,
-        words: stored.words,
-        width: stored.width(),
-        memory: (stored.width() > 0).then(|| {
-            store.bank(Bank {
-                instance: format!("u_bank_{index}"),
-                suffix: format!("bank{index}"),
-                words: stored.words as u64,
-                width: stored.width() as u64,
-                address_width: stored.address_bits(),
-                address: code(index).lowest(stored.address_bits()),
-                data: format!("row_{index}"),
-                read: "in_valid",
-                style: timing.directive.style.rom_style(),
-            })
-        }),
+    let bank = |(index, stored): (usize, &StoredBank)| {
+        TableBank::new(&store, (index, stored), (&code(index), 0), "row", timing.directive.style)
     };
     let banks: Vec<TableBank> = stored.iter().enumerate().map(bank).collect();
     let unread: Vec<String> =
@@ -245,26 +259,8 @@ pub(super) fn table_module(
         .iter()
         .map(|table| (0..table.subspaces).map(|c| table.bank(c, Layout::Rows { fold })).collect())
         .collect();
-    let bank = |(index, stored): (usize, &StoredBank)| TableBank {
-        index,
-        words: stored.words,
-        width: stored.width(),
-        memory: (stored.width() > 0).then(|| {
-            store.bank(Bank {
-                instance: format!("u_bank_{index}"),
-                suffix: format!("bank{index}"),
-                words: stored.words as u64,
-                width: stored.width() as u64,
-                address_width: stored.address_bits(),
-                address: match code(index).lowest(stored.address_bits() - part_bits) {
-                    code if fold > 1 => format!("{{{code}, part}}"),
-                    code => code,
-                },
-                data: format!("word_{index}"),
-                read: if fold > 1 { "part_valid" } else { "in_valid" },
-                style: style.rom_style(),
-            })
-        }),
+    let bank = |(index, stored): (usize, &StoredBank)| {
+        TableBank::new(&store, (index, stored), (&code(index), part_bits), "word", style)
     };
     let banks: Vec<TableBank> = stored.iter().flatten().enumerate().map(bank).collect();
     let codes = stored.iter().flatten().enumerate();
