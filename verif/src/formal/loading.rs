@@ -29,8 +29,7 @@ impl Subject<'_> {
             Some(checker) => Task {
                 check,
                 prepare: format!("read_verilog {}.v", swap.module),
-                checkers: vec![checker],
-                proof: Proof::Reachability,
+                checkers: vec![(Proof::Reachability, checker)],
             },
         })
     }
@@ -55,8 +54,7 @@ impl Subject<'_> {
             check: Check::new(Group::Formal, "check bits", method, scope)
                 .covering("widths", u64::from(MOST_BITS)),
             prepare: format!("read_verilog {}", self.files("tw_check")?),
-            checkers: (1..=MOST_BITS).map(|bits| checker(protection, bits)).collect(),
-            proof: Proof::Pipeline(1),
+            checkers: (1..=MOST_BITS).map(|bits| (Proof::Pipeline(1), checker(protection, bits))).collect(),
         }))
     }
 }

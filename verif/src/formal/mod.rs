@@ -12,6 +12,7 @@ mod pipeline;
 pub(crate) mod prover;
 mod streams;
 mod table;
+mod units;
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -38,6 +39,7 @@ const LANES: usize = 32;
 const INDEPENDENT: &str = "ready without valid";
 
 /// How a checker is to be proved.
+#[derive(Debug, Clone, Copy)]
 enum Proof {
     /// Unrolled for so many cycles from any state.
     Pipeline(u64),
@@ -50,8 +52,7 @@ struct Task {
     check: Check,
     prepare: String,
     /// All must be proved; none where the check is decided already.
-    checkers: Vec<String>,
-    proof: Proof,
+    checkers: Vec<(Proof, String)>,
 }
 
 /// What the parts of a proof are made from.
@@ -124,8 +125,8 @@ fn decide(task: Task, prover: &Prover) -> Result<Check, Error> {
     let file: String =
         task.check.name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
     let mut verdict = Verdict::Proved;
-    for checker in &task.checkers {
-        verdict = match task.proof {
+    for (proof, checker) in &task.checkers {
+        verdict = match *proof {
             Proof::Pipeline(cycles) => prover.pipeline(&file, &task.prepare, checker, cycles)?,
             Proof::Reachability => prover.reachability(&file, &task.prepare, checker)?,
         };
@@ -152,6 +153,66 @@ fn read(rtl: &std::path::Path, module: &str) -> Result<String, Error> {
 }
 
 impl Subject<'_> {
+    /// A layer normalisation or a softmax.
+    fn unit(&self, id: NodeId, node: &Node) -> Result<Option<Task>, Error> {
+        let Some(instance) = self.core.iter().find(|i| i.name == format!("u_{}", node.name)) else {
+            return Ok(None);
+        };
+        let input = self.design.node(node.inputs[0]).value;
+        let row = Row {
+            lanes: input.lanes,
+            input: input.format,
+            output: node.value.format,
+            latency: self.latency(id, node),
+        };
+        let (module, prepare) = self.without_memories(node, instance, input.lanes)?;
+        let cuts = self.plan.stage(id).directive.cuts as u8;
+        let cut = match &node.op {
+            Op::Norm { unit, kept } => units::norm(&module, row, unit, kept, cuts),
+            Op::Softmax { unit } => units::softmax(&module, row, unit, cuts),
+            _ => return Ok(None),
+        };
+        let check = Check::new(
+            Group::Formal,
+            &format!("{} {}", node.op.kind(), node.name),
+            &format!("each step by itself, its operands free; unrolled {} cycles from any state, SAT", row.latency + 1),
+            "every row, every content of its memories; this instance's parameters, full size. Sums modulo their widths, which the \
+             bounds of the design prove wide enough",
+        )
+        .covering("lanes", input.lanes as u64)
+        .covering("signals cut", cut.signals.len() as u64)
+        .covering("depth", row.latency + 1);
+        let prepare = format!("{prepare}; {}", each(&cut.signals, &format!("expose -cut {module}/w:"), ";"));
+        // No step has more than one register.
+        let checkers = vec![(Proof::Pipeline(2), cut.steps), (Proof::Pipeline(row.latency + 1), cut.valid)];
+        Ok(Some(Task { check, prepare, checkers }))
+    }
+
+    /// A node's cell with its parameters given, in which the cell's memories are ports: the name that the module gets, and the
+    /// commands that read it.
+    fn without_memories(
+        &self,
+        node: &Node,
+        instance: &Instance,
+        lanes: usize,
+    ) -> Result<(String, String), Error> {
+        let input = self.design.node(node.inputs[0]).value.format;
+        let bits = [(lanes, input), (node.value.lanes, node.value.format)]
+            .map(|(lanes, format)| lanes as u64 * u64::from(format.width));
+        let (opened, around) = (format!("{}_opened", node.name), format!("{}_around", node.name));
+        let path = self.folder.join(format!("{around}.v"));
+        std::fs::write(&path, lanes::around(&around, &instance.module, &instance.parameter_text(&[]), bits))
+            .map_err(|source| Error::Io { path: path.display().to_string(), source })?;
+        let files = self.files(&instance.module)?;
+        // Cells inside stay what they are until all is flattened: a signal between two of them has one name so far, and can be cut.
+        let prepare = format!(
+            "read_verilog {files} {}; hierarchy -check -top {around}; proc; delete {around}; blackbox *tw_rom; hierarchy -auto-top; \
+             rename -top {opened}; expose -evert t:*tw_rom",
+            path.display()
+        );
+        Ok((opened, prepare))
+    }
+
     /// The property of one node's module, if there is one for its kind.
     fn node(&self, id: NodeId, node: &Node) -> Result<Option<Task>, Error> {
         let loaded = |what: &str, name: &str, why: &str| {
@@ -189,6 +250,7 @@ impl Subject<'_> {
             Op::Requantise { .. } | Op::Relu | Op::Threshold { .. } | Op::Gelu { .. } => {
                 self.lanes(id, node)?
             }
+            Op::Norm { .. } | Op::Softmax { .. } => self.unit(id, node)?,
             _ => None,
         })
     }
@@ -273,8 +335,9 @@ impl Subject<'_> {
         Ok(Task {
             check,
             prepare: opened(&module, &self.files(&module)?, &free, &[]),
-            checkers: in_turn(lanes).map(|lanes| table::checker(of, lanes)).collect(),
-            proof: Proof::Pipeline(latency + 1),
+            checkers: in_turn(lanes)
+                .map(|lanes| (Proof::Pipeline(latency + 1), table::checker(of, lanes)))
+                .collect(),
         })
     }
 
@@ -329,8 +392,9 @@ impl Subject<'_> {
         Ok(Task {
             check,
             prepare: opened(&module, &self.files(&module)?, &pair::FREE, pair.counters()),
-            checkers: in_turn(pair.slots()).map(|slots| pair.checker(slots)).collect(),
-            proof: Proof::Pipeline(pair.depth()),
+            checkers: in_turn(pair.slots())
+                .map(|slots| (Proof::Pipeline(pair.depth()), pair.checker(slots)))
+                .collect(),
         })
     }
 
@@ -365,8 +429,10 @@ impl Subject<'_> {
             .covering("thresholds", threshold.len() as u64)
             .covering("depth", latency + 1),
             prepare: format!("read_verilog {}", self.files(&module)?),
-            checkers: vec![encoder::checker(&module, encoder, (split, threshold), groups, input, latency)],
-            proof: Proof::Pipeline(latency + 1),
+            checkers: vec![(
+                Proof::Pipeline(latency + 1),
+                encoder::checker(&module, encoder, (split, threshold), groups, input, latency),
+            )],
         }))
     }
 
@@ -422,7 +488,7 @@ impl Subject<'_> {
             Op::Gelu { unit } => {
                 let mut memories: Vec<String> = Vec::new();
                 for inner in instances(&read(&self.rtl, module)?).iter().filter(|i| i.module == "tw_rom") {
-                    memories.extend((0..row.lanes).map(|i| format!("u_cell.g_lane[{i}].{}", inner.name)));
+                    memories.extend((0..row.lanes).map(|i| format!("g_lane[{i}].{}", inner.name)));
                 }
                 let check = check(
                     "every value of every lane, every content of the bump; this instance's parameters, full size",
@@ -430,17 +496,12 @@ impl Subject<'_> {
                 if memories.len() != row.lanes {
                     return Ok(Some(broken(check, &format!("{module}.v has not one memory in each lane"))));
                 }
-                // A module without parameters around it, whose ports the memories' can join.
-                let around = format!("{}_opened", node.name);
-                let path = self.folder.join(format!("{around}.v"));
-                std::fs::write(&path, lanes::around(&around, module, &parameters, row))
-                    .map_err(|source| Error::Io { path: path.display().to_string(), source })?;
-                let prepare = opened(&around, &format!("{files} {}", path.display()), &["tw_rom"], &[]);
+                let (around, prepare) = self.without_memories(node, instance, row.lanes)?;
                 (check, prepare, lanes::gelu(&around, row, unit, &memories))
             }
             _ => return Ok(None),
         };
-        Ok(Some(Task { check, prepare, checkers: vec![checker], proof: Proof::Pipeline(row.latency + 1) }))
+        Ok(Some(Task { check, prepare, checkers: vec![(Proof::Pipeline(row.latency + 1), checker)] }))
     }
 
     /// Cycles from a row of the operand to the node's own.
@@ -471,7 +532,7 @@ fn broken(check: Check, problem: &str) -> Task {
 
 /// A check that needs no proof.
 fn settled(check: Check) -> Task {
-    Task { check, prepare: String::new(), checkers: Vec::new(), proof: Proof::Reachability }
+    Task { check, prepare: String::new(), checkers: Vec::new() }
 }
 
 /// Reads `files` and turns the cells `free` inside `module` into ports: what they are asked and what they answer. The

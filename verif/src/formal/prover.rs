@@ -45,9 +45,10 @@ impl Prover {
         cycles: u64,
     ) -> Result<Verdict, Error> {
         let checker = self.write(name, checker)?;
+        // What module and reference compute in the same way of the same operands is one cell, so that products cost nothing.
         let script = format!(
             "{prepare}; read_verilog {checker}; hierarchy -check -top {TOP}; proc; flatten; opt_clean; memory -nordff; \
-             opt_clean; sat -seq {cycles} -prove-skip {} -prove bad 0 -show-inputs -show bad {TOP}",
+             opt_expr; opt_merge; opt_clean; sat -seq {cycles} -prove-skip {} -prove bad 0 -show-inputs -show bad {TOP}",
             cycles - 1
         );
         let Some(text) = self.yosys(name, &script)? else {
@@ -56,7 +57,8 @@ impl Prover {
         if text.contains("SAT proof finished - no model found: SUCCESS!") {
             Ok(Verdict::Proved)
         } else if text.contains("SAT proof finished - model found: FAIL!") {
-            let model: Vec<&str> = text.lines().filter(|l| l.contains('\\')).take(20).collect();
+            let model = text.lines().skip_while(|l| !l.contains("model found: FAIL!"));
+            let model: Vec<&str> = model.filter(|l| l.contains('\\')).take(20).collect();
             Ok(Verdict::Refuted(model.join("\n")))
         } else {
             Err(Error::Tool { program: "yosys".to_owned(), output: tail(&text) })

@@ -44,8 +44,7 @@ impl Subject<'_> {
             Some(checker) => Task {
                 check,
                 prepare: format!("read_verilog {}.v {}.v", window.module, fifo.module),
-                checkers: vec![checker],
-                proof: Proof::Reachability,
+                checkers: vec![(Proof::Reachability, checker)],
             },
         }
     }
