@@ -285,7 +285,15 @@ fn loaded_tables_are_proved() {
         2,
     );
     let loadable = || Build::of_design(passes::for_hardware(&lower_loaded(&model, Protection::Secded)));
-    for name in ["streams", "change of tables", "check bits", "table l0_ff1", "threshold"] {
+    for name in [
+        "streams",
+        "change of tables",
+        "check bits",
+        "bank, ",
+        "held constants, ",
+        "table l0_ff1",
+        "threshold",
+    ] {
         let checks = prove_alone(&loadable(), name);
         assert!(
             !checks.is_empty() && checks.iter().all(|c| c.outcome == Outcome::Passed),
@@ -297,6 +305,11 @@ fn loaded_tables_are_proved() {
         ("tw_swap.v", "(admitted_left == {CountWidth{1'b0}})", "1'b1", "change of tables"),
         ("tw_swap.v", "rst_n && valid && !change", "rst_n && valid", "change of tables"),
         ("tw_swap.v", "active <= !active;", "active <= !active || want;", "change of tables"),
+        ("tw_bank.v", "active ? half_1 : half_0", "active ? half_0 : half_1", "bank, "),
+        ("tw_bank.v", "{2{was_read}} & wrong", "wrong", "bank, "),
+        ("tw_ram.v", "mem[address][l*Lane+:Bits] <=", "mem[address & ~2'd2][l*Lane+:Bits] <=", "bank, "),
+        ("tw_lanes_in.v", "(lane == Place)", "(lane >= Place)", "bank, "),
+        ("tw_held.v", "if (write[l] && active)", "if (write[l])", "held constants, "),
         ("tw_check.v", "odd && (syndrome == Own)", "(syndrome == Own)", "check bits"),
         ("tw_guard.v", "place + 1;", "place + 2;", "check bits"),
         ("tw_random_2_l0_ff1.v", "n0_0_1 + n0_1_1", "n0_0_1 | n0_1_1", "table l0_ff1"),

@@ -161,15 +161,3 @@ pub(crate) fn gelu(module: &str, row: Row, unit: &GeluUnit, memories: &[String])
     }
     p.text()
 }
-
-/// A module that holds one instance of a cell, `u_cell`, with rows of so many bits in and out, and has no parameters.
-pub(crate) fn around(name: &str, cell: &str, parameters: &str, [input, output]: [u64; 2]) -> String {
-    format!(
-        "`ifndef TW_MEM\n`define TW_MEM \"mem/\"\n`endif\nmodule {name} (input wire clk, input wire rst_n, input wire \
-         in_valid, input wire [{}:0] in_data,\n  output wire out_valid, output wire [{}:0] out_data);\n  {cell} \
-         {parameters}u_cell (.clk(clk), .rst_n(rst_n), .in_valid(in_valid), .in_data(in_data),\n    \
-         .out_valid(out_valid), .out_data(out_data));\nendmodule\n",
-        input - 1,
-        output - 1
-    )
-}

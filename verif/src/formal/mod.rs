@@ -91,6 +91,7 @@ pub fn prove(
     let mut tasks = vec![subject.streams()];
     tasks.extend(subject.loading()?);
     tasks.extend(subject.change());
+    tasks.extend(subject.memories()?);
     for (id, node) in design.iter() {
         let task = subject.node(id, node)?;
         if task.is_none() {
@@ -165,7 +166,12 @@ impl Subject<'_> {
             output: node.value.format,
             latency: self.latency(id, node),
         };
-        let (module, prepare) = self.without_memories(node, instance, input.lanes)?;
+        let (module, prepare) = self.open_instance(
+            &node.name,
+            &instance.module,
+            &instance.parameter_text(&[]),
+            ("tw_rom", false),
+        )?;
         let cuts = self.plan.stage(id).directive.cuts as u8;
         let cut = match &node.op {
             Op::Norm { unit, kept } => units::norm(&module, row, unit, kept, cuts),
@@ -188,26 +194,30 @@ impl Subject<'_> {
         Ok(Some(Task { check, prepare, checkers }))
     }
 
-    /// A node's cell with its parameters given, in which the cell's memories are ports: the name that the module gets, and the
-    /// commands that read it.
-    fn without_memories(
+    /// A module with the parameters of an instance, in which cells of the type `free` are ports: the name that it gets, from `stem`,
+    /// and the commands that read it.
+    fn open_instance(
         &self,
-        node: &Node,
-        instance: &Instance,
-        lanes: usize,
+        stem: &str,
+        module: &str,
+        parameters: &str,
+        (free, flattened): (&str, bool),
     ) -> Result<(String, String), Error> {
-        let input = self.design.node(node.inputs[0]).value.format;
-        let bits = [(lanes, input), (node.value.lanes, node.value.format)]
-            .map(|(lanes, format)| lanes as u64 * u64::from(format.width));
-        let (opened, around) = (format!("{}_opened", node.name), format!("{}_around", node.name));
+        let (opened, around) = (format!("{stem}_opened"), format!("{stem}_around"));
         let path = self.folder.join(format!("{around}.v"));
-        std::fs::write(&path, lanes::around(&around, &instance.module, &instance.parameter_text(&[]), bits))
+        // Yosys gives a module its parameters when another one holds it.
+        let text = format!(
+            "`ifndef TW_MEM\n`define TW_MEM \"mem/\"\n`endif\nmodule {around};\n  {module} {parameters}u_cell ();\nendmodule\n"
+        );
+        std::fs::write(&path, text)
             .map_err(|source| Error::Io { path: path.display().to_string(), source })?;
-        let files = self.files(&instance.module)?;
-        // Cells inside stay what they are until all is flattened: a signal between two of them has one name so far, and can be cut.
+        let files = self.files(module)?;
+        // Where cells inside stay what they are until all is flattened, a signal between two of them has one name so far, and can be
+        // cut; where they hold what is free they cannot stay.
+        let flattened = if flattened { "flatten; " } else { "" };
         let prepare = format!(
-            "read_verilog {files} {}; hierarchy -check -top {around}; proc; delete {around}; blackbox *tw_rom; hierarchy -auto-top; \
-             rename -top {opened}; expose -evert t:*tw_rom",
+            "read_verilog {files} {}; hierarchy -check -top {around}; proc; delete {around}; blackbox *{free}; hierarchy -auto-top; \
+             rename -top {opened}; {flattened}expose -evert t:*{free}",
             path.display()
         );
         Ok((opened, prepare))
@@ -496,7 +506,8 @@ impl Subject<'_> {
                 if memories.len() != row.lanes {
                     return Ok(Some(broken(check, &format!("{module}.v has not one memory in each lane"))));
                 }
-                let (around, prepare) = self.without_memories(node, instance, row.lanes)?;
+                let (around, prepare) =
+                    self.open_instance(&node.name, module, &parameters, ("tw_rom", false))?;
                 (check, prepare, lanes::gelu(&around, row, unit, &memories))
             }
             _ => return Ok(None),

@@ -50,7 +50,7 @@ impl Steps {
         let made = format!("{name}_made");
         self.p.wire(&made, width, None);
         self.ports.push((format!("{inside}.i"), name.to_owned()));
-        self.ports.push((format!("{inside}"), made.clone()));
+        self.ports.push((inside.to_owned(), made.clone()));
         self.signals.push(glob(inside));
         self.must_be(&made, width, value, cycles);
     }
@@ -111,7 +111,8 @@ pub(crate) fn norm(module: &str, row: Row, unit: &NormUnit, kept: &[usize], cuts
     let lanes = unit.lanes as u64;
     let mut s = Steps::new(row, unit.lanes, kept.len(), cuts);
 
-    let [row0, sums, spreads, variances, index, products, results] = [0, 1, 2, 3, 4, 6, 7].map(|step| s.registers(step));
+    let [row0, sums, spreads, variances, index, products, results] =
+        [0, 1, 2, 3, 4, 6, 7].map(|step| s.registers(step));
     s.made("row", "row", lanes * width, "in_data", row0);
     for i in 0..lanes {
         s.p.signed(&format!("wide_{i}"), square, &format!("$signed({})", part("in_data", i * width, width)));
@@ -134,7 +135,13 @@ pub(crate) fn norm(module: &str, row: Row, unit: &NormUnit, kept: &[usize], cuts
     s.made("energy", "energy", spread, &energy, sums);
 
     s.p.signed("wide_sum", spread, "$signed(sum)");
-    s.made("spread", "spread", spread, &format!("{spread}'d{lanes} * energy - $unsigned(wide_sum * wide_sum)"), spreads);
+    s.made(
+        "spread",
+        "spread",
+        spread,
+        &format!("{spread}'d{lanes} * energy - $unsigned(wide_sum * wide_sum)"),
+        spreads,
+    );
     s.p.wire("biased", spread, Some(&format!("{spread}'d{lanes} * spread + {spread}'d{}", unit.eps)));
     s.made("variance", "variance", variance, &part("biased", 0, variance), variances);
 
@@ -165,7 +172,11 @@ pub(crate) fn norm(module: &str, row: Row, unit: &NormUnit, kept: &[usize], cuts
         s.made(&name("c5"), &inside("c5"), centred, &name("c4"), 1);
         s.p.signed(&name("c"), product, &format!("$signed(c5_{i})"));
         s.made(&name("product"), &inside("product"), product, &format!("c_{i} * factor"), products);
-        s.p.signed(&name("rounded"), product, &format!("$signed($signed(product_{i}) + (twice >>> 1)) >>> exponent6"));
+        s.p.signed(
+            &name("rounded"),
+            product,
+            &format!("$signed($signed(product_{i}) + (twice >>> 1)) >>> exponent6"),
+        );
         s.must_be(&part("out_data", place as u64 * out, out), out, &part(&name("rounded"), 0, out), results);
     }
     s.finish(module, row.latency)
@@ -194,7 +205,13 @@ pub(crate) fn softmax(module: &str, row: Row, unit: &SoftmaxUnit, cuts: u8) -> C
             left => format!("x_{i} <<< {}", -left),
         };
         s.p.signed(&format!("aligned_{i}"), aligned, &value);
-        s.made(&format!("t0_{i}"), &format!("g_lane[{i}].t0"), t, &part(&format!("aligned_{i}"), 0, t), align);
+        s.made(
+            &format!("t0_{i}"),
+            &format!("g_lane[{i}].t0"),
+            t,
+            &part(&format!("aligned_{i}"), 0, t),
+            align,
+        );
         let address = part(&format!("t0_{i}"), 0, fraction);
         s.memory(&format!("mantissa_{i}"), &format!("g_lane[{i}].u_power"), mantissa, (&address, fraction));
         s.p.signed(&format!("whole_{i}"), whole, &part(&format!("t0_{i}"), fraction, whole));
@@ -224,7 +241,8 @@ pub(crate) fn softmax(module: &str, row: Row, unit: &SoftmaxUnit, cuts: u8) -> C
     s.made("sum", "sum", sum_width, &total, sums);
 
     // The length is the place of the highest bit that is set, one more; no sum is below 2^15.
-    let (mut length, mut leading) = (format!("{length_bits}'d{power}"), part("sum", power - 1 - fraction, fraction));
+    let (mut length, mut leading) =
+        (format!("{length_bits}'d{power}"), part("sum", power - 1 - fraction, fraction));
     for bit in power..sum_width {
         length = format!("(sum[{bit}] ? {length_bits}'d{} : {length})", bit + 1);
         leading = format!("(sum[{bit}] ? {} : {leading})", part("sum", bit - fraction, fraction));
