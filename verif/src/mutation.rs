@@ -9,6 +9,7 @@ mod decide;
 mod equivalence;
 mod known;
 mod netlist;
+mod possible;
 mod unroll;
 
 use std::collections::BTreeMap;

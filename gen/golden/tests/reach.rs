@@ -5,7 +5,7 @@ mod common;
 
 use common::{network, spec, windows};
 use proptest::prelude::*;
-use tablewright_design::reach::{Reach, reach};
+use tablewright_design::reach::reach;
 use tablewright_design::{lower, passes};
 use tablewright_golden::Golden;
 use tablewright_model::testing::random_model;
@@ -24,8 +24,8 @@ proptest! {
         for input in bytes.chunks_exact(design.accesses() * network.segments) {
             golden.run(input);
             for (id, node) in design.iter() {
-                for row in golden.value(id).chunks_exact(node.value.lanes) {
-                    prop_assert!(is_within(row, &all[id.0]), "{}: {row:?}", node.name);
+                for (row, values) in golden.value(id).chunks_exact(node.value.lanes).enumerate() {
+                    prop_assert!(all[id.0].row(row).contains(values), "{} {row}: {values:?}", node.name);
                 }
                 for read in golden.looked_up(&design, id) {
                     let table = &node.op.tables()[read.table];
@@ -34,13 +34,5 @@ proptest! {
                 }
             }
         }
-    }
-}
-
-fn is_within(row: &[i64], reach: &Reach) -> bool {
-    match reach {
-        Reach::Rows(rows) => rows.contains(row),
-        Reach::Lanes(bounds) => row.iter().zip(bounds).all(|(v, b)| (b.low..=b.high).contains(v)),
-        Reach::Codes(lanes) => row.iter().zip(lanes).all(|(&code, codes)| codes[code as usize]),
     }
 }

@@ -5,10 +5,11 @@
 //! valid are not compared: whoever takes them looks at them only while they are valid. Since operands come from earlier
 //! stages, and each stage that a mutant touches is proved, the core as a whole is unchanged.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use tablewright_design::reach::{Places, Reach, reach};
 use tablewright_design::{Design, NodeId, Op};
 use tablewright_plan::Plan;
 
@@ -17,6 +18,7 @@ use crate::Error;
 use super::circuit::{Circuit, Variable};
 use super::decide::never;
 use super::known::{Known, constants_of_both, touched};
+use super::possible::possible;
 use super::unroll::{Unrolled, held};
 
 /// How far a proof looks back.
@@ -24,6 +26,8 @@ use super::unroll::{Unrolled, held};
 enum Context {
     /// Operands are free.
     Operands,
+    /// Operands are free among the rows that they can be.
+    Possible,
     /// The codes of the encoders at this distance are free, and those in front of them; what is looked up for them comes from
     /// the tables.
     Codes(u32),
@@ -32,13 +36,20 @@ enum Context {
 }
 
 impl Context {
-    const ALL: [Self; 6] =
-        [Self::Operands, Self::Codes(1), Self::Codes(2), Self::Codes(3), Self::Codes(4), Self::Window];
+    const ALL: [Self; 7] = [
+        Self::Operands,
+        Self::Possible,
+        Self::Codes(1),
+        Self::Codes(2),
+        Self::Codes(3),
+        Self::Codes(4),
+        Self::Window,
+    ];
 
     /// Whether the rows of a node are free that stands behind so many encoders, itself among them.
     fn cuts(self, op: &Op, distance: u32) -> bool {
         match (self, op) {
-            (Self::Operands, _) | (_, Op::Window { .. }) => true,
+            (Self::Operands | Self::Possible, _) | (_, Op::Window { .. }) => true,
             (Self::Codes(far), Op::Encode { .. }) => distance >= far,
             _ => false,
         }
@@ -50,12 +61,17 @@ impl Context {
                 "no stage hands on anything else, whatever its operands; pipelines followed to their beginning, what is \
                  kept came before, counters equal by induction; all values tried, or SAT"
             }
+            Self::Possible => {
+                "no stage hands on anything else, whatever its operands of those that can be by the definitions \
+                 (gen/design/src/reach.rs); pipelines followed to their beginning, what is kept came before, counters equal by \
+                 induction; all values tried, or SAT"
+            }
             Self::Codes(1) => {
-                "no stage hands on anything else, whatever the codes in front of its look-ups, tables as built; pipelines \
+                "no stage hands on anything else, whatever the codes in front of its look-ups that can be, tables as built; pipelines \
                  followed to their beginning, registers that keep a value equal by induction; all values tried, or SAT"
             }
             Self::Codes(_) => {
-                "no stage hands on anything else, whatever the codes some encoders before it, tables as built; pipelines \
+                "no stage hands on anything else, whatever the codes some encoders before it that can be, tables as built; pipelines \
                  followed to their beginning, single rows kept since the cycle of the plan, registers that keep a value equal \
                  by induction; all values tried, or SAT"
             }
@@ -98,6 +114,8 @@ pub(super) struct Equivalence<'a> {
     /// Inputs that choose the mutant, and of which bit of its number.
     choice: HashMap<usize, u32>,
     targets: Vec<Target>,
+    /// What the rows of each node can be.
+    reach: Vec<Reach>,
     folder: PathBuf,
 }
 
@@ -145,7 +163,8 @@ impl<'a> Equivalence<'a> {
                 choice.insert(place, bit.parse().unwrap_or(0));
             }
         }
-        Ok(Self { design, plan, circuit, choice, targets, folder: folder.to_path_buf() })
+        let reach = reach(design).iter().map(Places::any).collect();
+        Ok(Self { design, plan, circuit, choice, targets, reach, folder: folder.to_path_buf() })
     }
 
     /// The proof that mutant `number` changes nothing, or none; each question within `limit`.
@@ -183,7 +202,7 @@ impl<'a> Equivalence<'a> {
                 .filter(|&n| context.cuts(&self.design.node(NodeId(n)).op, distances[n]))
                 .collect();
             // Nothing is there that would be looked at beyond the last time.
-            if free == before {
+            if free == before && context != Context::Possible {
                 continue;
             }
             let mut cut = vec![false; self.circuit.variables()];
@@ -191,26 +210,27 @@ impl<'a> Equivalence<'a> {
                 let of = &self.targets[node];
                 of.strict.iter().chain(&of.data).for_each(|bit| cut[*bit as usize / 2] = true);
             }
-            before = free;
             // A bit that is constant stays what it is.
             cut[0] = false;
             let kept = self.kept(all(), &cut, mutant);
             for &register in &kept {
                 cut[register as usize] = true;
             }
-            if self.same(target, mutant, &cut, &kept, context)? {
+            if self.same(target, mutant, (&cut, &free), &kept, context)? {
                 return Ok(Some(context));
             }
+            before = free;
         }
         Ok(None)
     }
 
-    /// Whether a target and what the registers `kept` take next are the same, for free values of what is cut.
+    /// Whether a target and what the registers `kept` take next are the same, for free values of what is cut: rows of the nodes
+    /// `free`, and those registers.
     fn same(
         &self,
         target: &Target,
         mutant: &Planted,
-        cut: &[bool],
+        (cut, free): (&[bool], &[usize]),
         kept: &[u32],
         context: Context,
     ) -> Result<bool, Error> {
@@ -243,8 +263,47 @@ impl<'a> Equivalence<'a> {
         if while_valid.graph.ever(data) == Some(false) {
             return Ok(true);
         }
-        let data = while_valid.during(target.valid, data);
+        let mut data = while_valid.during(target.valid, data);
+        if context != Context::Operands {
+            data = self.possible(&mut while_valid, data, free);
+        }
         self.never(&while_valid, data, (context, mutant.limit))
+    }
+
+    /// `literal`, while what is valid of the rows of these nodes can be.
+    fn possible(&self, unrolled: &mut Unrolled<'_>, literal: u32, free: &[usize]) -> u32 {
+        let mut found = literal;
+        let needed = unrolled.free_in(literal);
+        for &node in free {
+            let of = &self.targets[node];
+            let value = self.design.node(NodeId(node)).value;
+            let width = value.format.width as usize;
+            // Some rows may come at once.
+            for row in of.data.chunks_exact(width * value.lanes) {
+                let lanes: Vec<&[u32]> = row.chunks_exact(width).collect();
+                let mut asked: BTreeMap<u32, BTreeSet<usize>> = BTreeMap::new();
+                for (lane, bits) in lanes.iter().enumerate() {
+                    for bit in *bits {
+                        let first = needed.partition_point(|(variable, _)| *variable < bit / 2);
+                        let of_bit = needed[first..].iter().take_while(|(variable, _)| *variable == bit / 2);
+                        of_bit.for_each(|(_, ago)| _ = asked.entry(*ago).or_default().insert(lane));
+                    }
+                }
+                for (ago, asked) in asked {
+                    let asked: Vec<usize> = asked.into_iter().collect();
+                    let reach = self.reach[node].on(&asked);
+                    let mut bits = |lane: &usize| -> Vec<u32> {
+                        lanes[*lane].iter().map(|&bit| unrolled.value(bit, ago, false)).collect()
+                    };
+                    let bits: Vec<Vec<u32>> = asked.iter().map(&mut bits).collect();
+                    let can_be = possible(&mut unrolled.graph, &reach, &bits, value.format.signed);
+                    let valid = unrolled.value(of.valid, ago, false);
+                    let all = unrolled.graph.or(valid ^ 1, can_be);
+                    found = unrolled.graph.and(found, all);
+                }
+            }
+        }
+        found
     }
 
     /// Of each node in front of a target the most encoders on a way to it, itself among them.

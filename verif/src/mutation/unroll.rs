@@ -18,7 +18,7 @@ pub(super) struct Graph {
 }
 
 impl Graph {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { nodes: vec![None], gates: HashMap::new() }
     }
 
@@ -27,7 +27,7 @@ impl Graph {
         2 * (self.nodes.len() - 1) as u32
     }
 
-    fn and(&mut self, a: u32, b: u32) -> u32 {
+    pub(super) fn and(&mut self, a: u32, b: u32) -> u32 {
         let [a, b] = [a.max(b), a.min(b)];
         match b {
             0 => 0,
@@ -41,7 +41,7 @@ impl Graph {
         }
     }
 
-    fn or(&mut self, a: u32, b: u32) -> u32 {
+    pub(super) fn or(&mut self, a: u32, b: u32) -> u32 {
         self.and(a ^ 1, b ^ 1) ^ 1
     }
 
@@ -255,6 +255,18 @@ impl<'a> Unrolled<'a> {
             let one = self.graph.differ(right, changed);
             self.graph.or(all, one)
         })
+    }
+
+    /// Variables that are cut and that `literal` depends on, and how many cycles before.
+    pub(super) fn free_in(&self, literal: u32) -> Vec<(u32, u32)> {
+        let (free, _) = self.graph.cone(literal);
+        let cut = self.known.iter().filter(|((variable, ..), _)| self.cut[*variable as usize]);
+        let mut found: Vec<(u32, u32)> = cut
+            .filter(|(_, value)| free.binary_search(&(**value as usize / 2)).is_ok())
+            .map(|((variable, ago, _), _)| (*variable, *ago))
+            .collect();
+        found.sort_unstable();
+        found
     }
 
     /// `literal`, while `valid` of the circuit.

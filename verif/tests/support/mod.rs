@@ -59,24 +59,29 @@ impl Build {
 
     /// Simulates `count` corner and random windows, or accesses.
     pub(crate) fn simulate(&self, count: usize, stall: f64) -> Report {
+        self.simulate_made(count, stall, Compile::ForHaste)
+    }
+
+    /// The same, compiled in one way or the other.
+    fn simulate_made(&self, count: usize, stall: f64, compile: Compile) -> Report {
         let windows = vectors::windows(&self.design, count, &[], 1);
-        let options = Cosim { stall, seed: 7, compile: Compile::ForHaste, ..Cosim::default() };
+        let options = Cosim { stall, seed: 7, compile, ..Cosim::default() };
         simulate(&self.dir, &self.design, &self.plan, &windows, &options, &mut |_| ()).unwrap()
     }
 
     /// Lint with three tools, images, Verilator at full speed and with stalls, Icarus.
     pub(crate) fn prove(&self, count: usize) {
-        self.compare(count);
+        self.compare(count, Compile::ForHaste);
         icarus(&self.dir, &self.design.name).unwrap().unwrap();
     }
 
     /// The same without Icarus, which takes minutes where Verilator takes seconds.
-    pub(crate) fn compare(&self, count: usize) {
+    pub(crate) fn compare(&self, count: usize, compile: Compile) {
         let linted = lint(&self.dir).unwrap();
         assert!(linted.complaints.is_empty(), "{:#?}", linted.complaints);
         assert_eq!(check_images(&self.dir, &self.design, &self.plan), (None, 0));
         for stall in [0.0, 0.4] {
-            let report = self.simulate(count, stall);
+            let report = self.simulate_made(count, stall, compile);
             assert!(report.passed(), "{report:#?}");
             if stall == 0.0 && count > 1 {
                 assert_eq!(report.interval_simulated, Some(self.plan.interval));

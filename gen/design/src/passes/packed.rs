@@ -3,7 +3,7 @@
 use crate::format::Bounds;
 use crate::graph::{Design, Op};
 use crate::packed::Layout;
-use crate::reach::{pairs, reach};
+use crate::reach::{Places, Reach, pairs, reach};
 use crate::table::IntTable;
 
 /// Marks every table to be stored without what repeats in it ([`crate::packed`]), and its rows that can be looked up
@@ -14,7 +14,7 @@ pub fn packed(design: &Design) -> Design {
     if design.loaded.is_some() {
         return design.clone();
     }
-    let reach = reach(design);
+    let reach: Vec<Reach> = reach(design).iter().map(Places::any).collect();
     let mut design = design.clone();
     for node in &mut design.nodes {
         let x: Vec<_> = node.inputs.iter().map(|input| &reach[input.0]).collect();

@@ -1,5 +1,6 @@
 use super::*;
-use crate::encoder::IntEncoder;
+use crate::encoder::{IntEncoder, IntEncoderKind};
+use crate::format::Bounds;
 use proptest::prelude::*;
 
 fn tree(split: &[usize], threshold: &[i64], features: usize) -> IntEncoder {
@@ -15,7 +16,7 @@ fn tree(split: &[usize], threshold: &[i64], features: usize) -> IntEncoder {
 fn a_leaf_that_asks_for_the_impossible_does_not_occur() {
     // Twice the same feature: what is below 2 is not at least 5.
     let encoder = tree(&[0, 0], &[2, 5, 9], 1);
-    let occurring = |low, high| leaves(&encoder, 0, &[Bounds { low, high }]);
+    let occurring = |low, high| tables::leaves(&encoder, 0, &[Lane::Within(Bounds { low, high })]);
     assert_eq!(occurring(-8, 20), [true, false, true, true]);
     assert_eq!(occurring(3, 8), [false, false, true, false]);
     assert_eq!(occurring(0, 1), [true, false, false, false]);
@@ -23,9 +24,9 @@ fn a_leaf_that_asks_for_the_impossible_does_not_occur() {
 
 #[test]
 fn rows_with_rows_are_not_more_than_can_be_kept() {
-    let rows = |count: i64| Rows::new(2, &(0..count).flat_map(|v| [v, -v]).collect::<Vec<_>>());
-    let (few, many) = (rows(100), rows(MOST_VALUES as i64 / 2));
-    let add = |a: &Rows, b: &Rows| a.with(&b.values, |a, b| a + b);
+    let all = |count: i64| Rows::new(2, &(0..count).flat_map(|v| [v, -v]).collect::<Vec<_>>());
+    let (few, many) = (all(100), all(rows::MOST_VALUES as i64 / 2));
+    let add = |a: &Rows, b: &Rows| a.with(b, rows::MOST_VALUES, |a, b| a + b);
     assert!(matches!(add(&few, &few), Some(rows) if rows.count() == 199));
     assert_eq!(add(&few, &many), None);
 }
@@ -51,6 +52,9 @@ proptest! {
                 }
             }
         }
-        prop_assert_eq!(leaves(&encoder, 0, &bounds), reached);
+        let within: Vec<Lane> = bounds.iter().map(|&b| Lane::Within(b)).collect();
+        prop_assert_eq!(tables::leaves(&encoder, 0, &within), reached.clone());
+        let one: Vec<Lane> = bounds.iter().map(|b| Lane::of(b.low..=b.high)).collect();
+        prop_assert_eq!(tables::leaves(&encoder, 0, &one), reached);
     }
 }
