@@ -1,8 +1,12 @@
 //! Cells that do the same to every lane of a row: requantise, `ReLU`, threshold, GELU.
 
-use tablewright_design::{Format, GeluUnit, Requantise};
+use tablewright_design::{Format, GeluUnit, Node, NodeId, Op, Requantise};
 
 use super::pipeline::{Pipeline, signed_constant};
+use super::{Proof, Subject, Task, broken, read};
+use crate::Error;
+use crate::certificate::{Check, Group};
+use crate::instances::instances;
 
 /// Sizes of a cell's row, and its latency by the plan.
 #[derive(Debug, Clone, Copy)]
@@ -46,8 +50,80 @@ impl Row {
     }
 }
 
+impl Subject<'_> {
+    /// The property of such a cell.
+    pub(super) fn lanes(&self, id: NodeId, node: &Node) -> Result<Option<Task>, Error> {
+        let Some(instance) = self.core.iter().find(|i| i.name == format!("u_{}", node.name)) else {
+            return Ok(None);
+        };
+        let row = Row {
+            lanes: node.value.lanes,
+            input: self.design.node(node.inputs[0]).value.format,
+            output: node.value.format,
+            latency: self.latency(id, node),
+        };
+        let kind = node.op.kind();
+        let check = |scope: &str| {
+            Check::new(
+                Group::Formal,
+                &format!("{kind} {}", node.name),
+                &format!("unrolled {} cycles from any state, SAT", row.latency + 1),
+                scope,
+            )
+            .covering("lanes", row.lanes as u64)
+            .covering("depth", row.latency + 1)
+        };
+        let module = &instance.module;
+        let parameters = instance.parameter_text(&[]);
+        let files = self.files(module)?;
+        let cell = format!("read_verilog {files}");
+        let (check, prepare, checker) = match &node.op {
+            Op::Requantise { step } => {
+                let scope = "every value of every lane; this instance's parameters, full size";
+                (check(scope), cell, requantise(module, &parameters, row, *step))
+            }
+            Op::Relu => {
+                let scope = "every value of every lane; this instance's parameters, full size";
+                (check(scope), cell, relu(module, &parameters, row))
+            }
+            Op::Threshold { threshold: least, .. } => {
+                let parameters = instance.parameter_text(&[("WarmUp", 0)]);
+                let loaded = self.design.loaded.is_some();
+                let of = if loaded { "every threshold loaded" } else { "this build's threshold" };
+                let scope = format!(
+                    "every logit of every lane, {of}; this instance's parameters, full size, but WarmUp 0: the zeros after a \
+                     reset rest on the simulations, and on gen/prim at a small size"
+                );
+                let given = instance.ports.get("threshold").map(String::as_str);
+                let Some(given) = given else {
+                    return Ok(Some(broken(check(&scope), "its instance has no threshold")));
+                };
+                let given = (!loaded).then_some(given);
+                (check(&scope), cell, threshold(module, &parameters, row, given, *least))
+            }
+            Op::Gelu { unit } => {
+                let mut memories: Vec<String> = Vec::new();
+                for inner in instances(&read(&self.rtl, module)?).iter().filter(|i| i.module == "tw_rom") {
+                    memories.extend((0..row.lanes).map(|i| format!("g_lane[{i}].{}", inner.name)));
+                }
+                let check = check(
+                    "every value of every lane, every content of the bump; this instance's parameters, full size",
+                );
+                if memories.len() != row.lanes {
+                    return Ok(Some(broken(check, &format!("{module}.v has not one memory in each lane"))));
+                }
+                let (around, prepare) =
+                    self.open_instance(&node.name, module, &parameters, ("tw_rom", false))?;
+                (check, prepare, gelu(&around, row, unit, &memories))
+            }
+            _ => return Ok(None),
+        };
+        Ok(Some(Task { check, prepare, checkers: vec![(Proof::Pipeline(row.latency + 1), checker)] }))
+    }
+}
+
 /// Add half, shift right, saturate: by cases on the exact quotient.
-pub(crate) fn requantise(module: &str, parameters: &str, row: Row, step: Requantise) -> String {
+fn requantise(module: &str, parameters: &str, row: Row, step: Requantise) -> String {
     let wide = u64::from(row.input.width) + 3;
     let (least, largest) = (-(1_i64 << (step.width - 1)), (1_i64 << (step.width - 1)) - 1);
     let mut p = row.pipeline();
@@ -82,7 +158,7 @@ pub(crate) fn requantise(module: &str, parameters: &str, row: Row, step: Requant
 }
 
 /// max(x, 0).
-pub(crate) fn relu(module: &str, parameters: &str, row: Row) -> String {
+fn relu(module: &str, parameters: &str, row: Row) -> String {
     let wide = u64::from(row.input.width.max(row.output.width)) + 1;
     let mut p = row.pipeline();
     p.instance(module, parameters, &[]);
@@ -97,13 +173,7 @@ pub(crate) fn relu(module: &str, parameters: &str, row: Row) -> String {
 
 /// x at least the threshold, which is what the core hands over, or, where it is loaded, whatever it likes (none). The count of
 /// the first rows after a reset is left at its end by the parameter `WarmUp`, which whoever calls sets to 0.
-pub(crate) fn threshold(
-    module: &str,
-    parameters: &str,
-    row: Row,
-    given: Option<&str>,
-    threshold: i64,
-) -> String {
+fn threshold(module: &str, parameters: &str, row: Row, given: Option<&str>, threshold: i64) -> String {
     let wide = u64::from(row.input.width) + 2;
     let mut p = row.pipeline();
     let width = u64::from(row.input.width) + 1;
@@ -127,7 +197,7 @@ pub(crate) fn threshold(
 
 /// max(x, 0) in the output's fraction, less the bump that the memory answers, which is free; and what it is asked.
 /// `memories` are the names of the lanes' memories.
-pub(crate) fn gelu(module: &str, row: Row, unit: &GeluUnit, memories: &[String]) -> String {
+fn gelu(module: &str, row: Row, unit: &GeluUnit, memories: &[String]) -> String {
     let lift = u64::from(unit.lift);
     let left = unit.index_shift.min(0).unsigned_abs();
     let wide = u64::from(row.input.width.max(row.output.width)) + lift + u64::from(left) + 10;

@@ -27,7 +27,6 @@ use crate::Error;
 use crate::certificate::{Check, Group, Outcome};
 use crate::instances::{Instance, inside, instances};
 
-use lanes::Row;
 use pair::Pair;
 use prover::{Prover, Verdict};
 use table::Tables;
@@ -154,46 +153,6 @@ fn read(rtl: &std::path::Path, module: &str) -> Result<String, Error> {
 }
 
 impl Subject<'_> {
-    /// A layer normalisation or a softmax.
-    fn unit(&self, id: NodeId, node: &Node) -> Result<Option<Task>, Error> {
-        let Some(instance) = self.core.iter().find(|i| i.name == format!("u_{}", node.name)) else {
-            return Ok(None);
-        };
-        let input = self.design.node(node.inputs[0]).value;
-        let row = Row {
-            lanes: input.lanes,
-            input: input.format,
-            output: node.value.format,
-            latency: self.latency(id, node),
-        };
-        let (module, prepare) = self.open_instance(
-            &node.name,
-            &instance.module,
-            &instance.parameter_text(&[]),
-            ("tw_rom", false),
-        )?;
-        let cuts = self.plan.stage(id).directive.cuts as u8;
-        let cut = match &node.op {
-            Op::Norm { unit, kept } => units::norm(&module, row, unit, kept, cuts),
-            Op::Softmax { unit } => units::softmax(&module, row, unit, cuts),
-            _ => return Ok(None),
-        };
-        let check = Check::new(
-            Group::Formal,
-            &format!("{} {}", node.op.kind(), node.name),
-            &format!("each step by itself, its operands free; unrolled {} cycles from any state, SAT", row.latency + 1),
-            "every row, every content of its memories; this instance's parameters, full size. Sums modulo their widths, which the \
-             bounds of the design prove wide enough",
-        )
-        .covering("lanes", input.lanes as u64)
-        .covering("signals cut", cut.signals.len() as u64)
-        .covering("depth", row.latency + 1);
-        let prepare = format!("{prepare}; {}", each(&cut.signals, &format!("expose -cut {module}/w:"), ";"));
-        // No step has more than one register.
-        let checkers = vec![(Proof::Pipeline(2), cut.steps), (Proof::Pipeline(row.latency + 1), cut.valid)];
-        Ok(Some(Task { check, prepare, checkers }))
-    }
-
     /// A module with the parameters of an instance, in which cells of the type `free` are ports: the name that it gets, from `stem`,
     /// and the commands that read it.
     fn open_instance(
@@ -444,75 +403,6 @@ impl Subject<'_> {
                 encoder::checker(&module, encoder, (split, threshold), groups, input, latency),
             )],
         }))
-    }
-
-    fn lanes(&self, id: NodeId, node: &Node) -> Result<Option<Task>, Error> {
-        let Some(instance) = self.core.iter().find(|i| i.name == format!("u_{}", node.name)) else {
-            return Ok(None);
-        };
-        let row = Row {
-            lanes: node.value.lanes,
-            input: self.design.node(node.inputs[0]).value.format,
-            output: node.value.format,
-            latency: self.latency(id, node),
-        };
-        let kind = node.op.kind();
-        let check = |scope: &str| {
-            Check::new(
-                Group::Formal,
-                &format!("{kind} {}", node.name),
-                &format!("unrolled {} cycles from any state, SAT", row.latency + 1),
-                scope,
-            )
-            .covering("lanes", row.lanes as u64)
-            .covering("depth", row.latency + 1)
-        };
-        let module = &instance.module;
-        let parameters = instance.parameter_text(&[]);
-        let files = self.files(module)?;
-        let cell = format!("read_verilog {files}");
-        let (check, prepare, checker) = match &node.op {
-            Op::Requantise { step } => {
-                let scope = "every value of every lane; this instance's parameters, full size";
-                (check(scope), cell, lanes::requantise(module, &parameters, row, *step))
-            }
-            Op::Relu => {
-                let scope = "every value of every lane; this instance's parameters, full size";
-                (check(scope), cell, lanes::relu(module, &parameters, row))
-            }
-            Op::Threshold { threshold, .. } => {
-                let parameters = instance.parameter_text(&[("WarmUp", 0)]);
-                let loaded = self.design.loaded.is_some();
-                let of = if loaded { "every threshold loaded" } else { "this build's threshold" };
-                let scope = format!(
-                    "every logit of every lane, {of}; this instance's parameters, full size, but WarmUp 0: the zeros after a \
-                     reset rest on the simulations, and on gen/prim at a small size"
-                );
-                let given = instance.ports.get("threshold").map(String::as_str);
-                let Some(given) = given else {
-                    return Ok(Some(broken(check(&scope), "its instance has no threshold")));
-                };
-                let given = (!loaded).then_some(given);
-                (check(&scope), cell, lanes::threshold(module, &parameters, row, given, *threshold))
-            }
-            Op::Gelu { unit } => {
-                let mut memories: Vec<String> = Vec::new();
-                for inner in instances(&read(&self.rtl, module)?).iter().filter(|i| i.module == "tw_rom") {
-                    memories.extend((0..row.lanes).map(|i| format!("g_lane[{i}].{}", inner.name)));
-                }
-                let check = check(
-                    "every value of every lane, every content of the bump; this instance's parameters, full size",
-                );
-                if memories.len() != row.lanes {
-                    return Ok(Some(broken(check, &format!("{module}.v has not one memory in each lane"))));
-                }
-                let (around, prepare) =
-                    self.open_instance(&node.name, module, &parameters, ("tw_rom", false))?;
-                (check, prepare, lanes::gelu(&around, row, unit, &memories))
-            }
-            _ => return Ok(None),
-        };
-        Ok(Some(Task { check, prepare, checkers: vec![(Proof::Pipeline(row.latency + 1), checker)] }))
     }
 
     /// Cycles from a row of the operand to the node's own.

@@ -7,19 +7,64 @@
 
 use std::fmt::Write;
 
-use tablewright_design::{NormUnit, SoftmaxUnit};
+use tablewright_design::{Node, NodeId, NormUnit, Op, SoftmaxUnit};
 
 use super::lanes::Row;
 use super::pipeline::Pipeline;
+use super::{Proof, Subject, Task, each};
+use crate::Error;
+use crate::certificate::{Check, Group};
+
+impl Subject<'_> {
+    /// A layer normalisation or a softmax.
+    pub(super) fn unit(&self, id: NodeId, node: &Node) -> Result<Option<Task>, Error> {
+        let Some(instance) = self.core.iter().find(|i| i.name == format!("u_{}", node.name)) else {
+            return Ok(None);
+        };
+        let input = self.design.node(node.inputs[0]).value;
+        let row = Row {
+            lanes: input.lanes,
+            input: input.format,
+            output: node.value.format,
+            latency: self.latency(id, node),
+        };
+        let (module, prepare) = self.open_instance(
+            &node.name,
+            &instance.module,
+            &instance.parameter_text(&[]),
+            ("tw_rom", false),
+        )?;
+        let cuts = self.plan.stage(id).directive.cuts as u8;
+        let cut = match &node.op {
+            Op::Norm { unit, kept } => norm(&module, row, unit, kept, cuts),
+            Op::Softmax { unit } => softmax(&module, row, unit, cuts),
+            _ => return Ok(None),
+        };
+        let check = Check::new(
+            Group::Formal,
+            &format!("{} {}", node.op.kind(), node.name),
+            &format!("each step by itself, its operands free; unrolled {} cycles from any state, SAT", row.latency + 1),
+            "every row, every content of its memories; this instance's parameters, full size. Sums modulo their widths, which the \
+             bounds of the design prove wide enough",
+        )
+        .covering("lanes", input.lanes as u64)
+        .covering("signals cut", cut.signals.len() as u64)
+        .covering("depth", row.latency + 1);
+        let prepare = format!("{prepare}; {}", each(&cut.signals, &format!("expose -cut {module}/w:"), ";"));
+        // No step has more than one register.
+        let checkers = vec![(Proof::Pipeline(2), cut.steps), (Proof::Pipeline(row.latency + 1), cut.valid)];
+        Ok(Some(Task { check, prepare, checkers }))
+    }
+}
 
 /// Checkers of a unit that is cut.
-pub(crate) struct Cut {
+struct Cut {
     /// Of its steps, each with one register at most.
-    pub steps: String,
+    steps: String,
     /// Of the valid bit, through all of them.
-    pub valid: String,
+    valid: String,
     /// Patterns of the signals to cut, for `expose -cut`.
-    pub signals: Vec<String>,
+    signals: Vec<String>,
 }
 
 /// A unit being cut: names of signals in the checker are those inside the cell, lane numbers behind.
@@ -101,7 +146,7 @@ fn part(name: &str, low: u64, count: u64) -> String {
 }
 
 /// A layer normalisation of rows of `unit.lanes` numbers, of which `kept` come out; `cuts` are the registers of `module`.
-pub(crate) fn norm(module: &str, row: Row, unit: &NormUnit, kept: &[usize], cuts: u8) -> Cut {
+fn norm(module: &str, row: Row, unit: &NormUnit, kept: &[usize], cuts: u8) -> Cut {
     let (width, out) = (u64::from(row.input.width), u64::from(row.output.width));
     let (centred, variance) = (u64::from(unit.centred_width), u64::from(unit.variance_width));
     let (square, spread, gain) = (2 * width - 1, variance + 1, u64::from(unit.rsqrt_width));
@@ -183,7 +228,7 @@ pub(crate) fn norm(module: &str, row: Row, unit: &NormUnit, kept: &[usize], cuts
 }
 
 /// A softmax of rows; `cuts` are the registers of `module`.
-pub(crate) fn softmax(module: &str, row: Row, unit: &SoftmaxUnit, cuts: u8) -> Cut {
+fn softmax(module: &str, row: Row, unit: &SoftmaxUnit, cuts: u8) -> Cut {
     let (width, out) = (u64::from(row.input.width), u64::from(row.output.width));
     let (t, sum_width, recip) =
         (u64::from(unit.exponent_width), u64::from(unit.sum_width), u64::from(unit.recip_width));
