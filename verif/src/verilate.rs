@@ -120,9 +120,12 @@ pub(crate) fn around(
 
 /// How Verilator writes a model and how it is compiled. Its functions are cut into pieces of a size that a compiler optimises
 /// in seconds; in one piece they take several times as long and run no faster. What runs once, at the start, is left as it is.
+/// Where nothing is optimised the pieces are larger: each reads all declarations, which are megabytes for a netlist.
 pub(crate) fn made_of(optimise: &str) -> Vec<String> {
-    let flags = "-O3 --x-assign fast --x-initial fast --output-split 5000 --output-split-cfuncs 2000 -CFLAGS -std=c++17 \
-                 -MAKEFLAGS";
+    let split = if optimise == "-O0" { 50_000 } else { 5_000 };
+    let flags = format!(
+        "-O3 --x-assign fast --x-initial fast --output-split {split} --output-split-cfuncs 2000 -CFLAGS -std=c++17 -MAKEFLAGS"
+    );
     let make = format!("OPT_FAST={optimise} OPT_SLOW=-O0 OPT_GLOBAL=-O0");
     flags.split_whitespace().map(str::to_owned).chain([make]).collect()
 }
