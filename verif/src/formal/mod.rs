@@ -17,8 +17,10 @@ mod units;
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::path::PathBuf;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use rayon::prelude::*;
 use tablewright_design::{Design, IntEncoderKind, IntTable, Node, NodeId, Op, StoredBank};
 use tablewright_emit::{BuildDir, Names};
 use tablewright_plan::{Elements, Plan};
@@ -73,7 +75,7 @@ pub fn prove(
     folder: PathBuf,
     limit: Duration,
     only: Option<&str>,
-    progress: &mut dyn FnMut(&str),
+    progress: &mut (dyn FnMut(&str) + Send),
 ) -> Result<Vec<Check>, Error> {
     let rtl = std::path::absolute(build.rtl())
         .map_err(|source| Error::Io { path: build.rtl().display().to_string(), source })?;
@@ -85,7 +87,6 @@ pub fn prove(
     );
     let subject = Subject { design, plan, names, rtl: rtl.clone(), folder: folder.clone(), core };
     let prover = Prover { folder, rtl, limit };
-    let mut checks = Vec::new();
     let mut unproved = BTreeSet::new();
     let mut tasks = vec![subject.streams()];
     tasks.extend(subject.loading()?);
@@ -99,10 +100,15 @@ pub fn prove(
         tasks.extend(task);
     }
     let asked = |name: &str| only.is_none_or(|part| name.contains(part));
-    for task in tasks.into_iter().filter(|t| asked(&t.check.name)) {
-        progress(&task.check.name);
-        checks.push(decide(task, &prover)?);
-    }
+    tasks.retain(|task| asked(&task.check.name));
+    let told = Mutex::new(progress);
+    let decided = |task: Task| {
+        if let Ok(mut progress) = told.lock() {
+            progress(&task.check.name);
+        }
+        decide(task, &prover)
+    };
+    let mut checks: Vec<Check> = tasks.into_par_iter().map(decided).collect::<Result<_, _>>()?;
     if asked(INDEPENDENT) {
         checks.push(subject.independent_ready(&prover)?);
     }
