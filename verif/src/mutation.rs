@@ -107,8 +107,7 @@ pub(crate) fn mutate(
 ) -> Result<Mutation, Error> {
     let names = Names::new(&design.name);
     let planted = netlist::plant(build, design, plan, options, folder)?;
-    let each: usize = design.nodes.iter().map(|n| n.value.rows * n.value.lanes).sum();
-    let longer = (options.windows * LONGER as usize).min(MOST_VALUES / each);
+    let longer = (options.windows * LONGER as usize).min(most_windows(design));
     let bench = Bench {
         harness: netlist::compile_harness(build, &names, folder)?,
         testbench: netlist::compile_testbench(build, &names, folder)?,
@@ -178,9 +177,12 @@ pub(crate) fn mutate(
     found.controls = tested.len() as u64;
     let wrong = asked.into_iter().skip(survivors.len()).zip(&tested).filter(|(_, excused)| excused.is_some());
     found.wrongly_excused = wrong.map(|(mutant, _)| mutant).collect();
+    // What can come is rare, if no proof excludes it.
+    let unexcused = survivors.iter().zip(&excuses).filter(|(_, excused)| excused.is_none());
+    let unexcused: Vec<usize> = unexcused.map(|((number, _), _)| *number).collect();
+    let left = bench.searched(design, unexcused.clone(), options.seed)?;
     for ((number, mutant), excused) in survivors.into_iter().zip(excuses) {
-        // What can come is rare, if no proof excludes it.
-        if excused.is_none() && bench.searched(number, design, options.seed)? {
+        if unexcused.contains(&number) && !left.contains(&number) {
             found.killed += 1;
             found.killed_by_values += 1;
             *found.unseen_by_testbench.entry(mutant.kind()).or_default() += 1;
@@ -257,6 +259,11 @@ const MOST_VALUES: usize = 100_000_000;
 /// Times [`MOST_VALUES`] for a mutant that was neither noticed nor excused.
 const SEARCHED: u64 = 5;
 
+/// Windows of a run with [`MOST_VALUES`].
+fn most_windows(design: &Design) -> usize {
+    MOST_VALUES / design.nodes.iter().map(|n| n.value.rows * n.value.lanes).sum::<usize>()
+}
+
 /// A testbench that takes longer has been stopped by its mutant.
 const TESTBENCH_LIMIT: Duration = Duration::from_mins(2);
 
@@ -285,19 +292,22 @@ impl Bench {
         Ok(place)
     }
 
-    /// The harness alone, back to back, on windows led to every code, until they are found to differ or are [`SEARCHED`] times
-    /// [`MOST_VALUES`].
-    fn searched(&self, number: usize, design: &Design, seed: u64) -> Result<bool, Error> {
-        let place = self.chosen(number)?;
-        let each: usize = design.nodes.iter().map(|n| n.value.rows * n.value.lanes).sum();
+    /// The harness alone, back to back, on windows led to every code, [`SEARCHED`] times as many as there may be at once: those of
+    /// these mutants that are not noticed.
+    fn searched(&self, design: &Design, mut left: Vec<usize>, seed: u64) -> Result<Vec<usize>, Error> {
         for round in 1..=SEARCHED {
-            let windows = vectors::steered(design, MOST_VALUES / each, &[], seed ^ round << 32);
-            let stimuli = Stimuli { bytes: recorded(design, &windows), resets: 0, stalls: &[0] };
-            if self.differs(&place, &stimuli)? {
-                return Ok(true);
+            if left.is_empty() {
+                break;
             }
+            let windows = vectors::steered(design, most_windows(design), &[], seed ^ round << 32);
+            let stimuli = Stimuli { bytes: recorded(design, &windows), resets: 0, stalls: &[0] };
+            let unnoticed = |number: usize| -> Result<Option<usize>, Error> {
+                Ok((!self.differs(&self.chosen(number)?, &stimuli)?).then_some(number))
+            };
+            let all: Vec<Option<usize>> = left.into_par_iter().map(unnoticed).collect::<Result<_, _>>()?;
+            left = all.into_iter().flatten().collect();
         }
-        Ok(false)
+        Ok(left)
     }
 
     fn differs(&self, place: &Path, stimuli: &Stimuli) -> Result<bool, Error> {

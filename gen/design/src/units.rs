@@ -159,6 +159,29 @@ impl SoftmaxUnit {
         };
         (unit, Format::holding(bounds, frac as i32), bounds)
     }
+
+    /// t of an input.
+    #[inline]
+    pub fn exponent(&self, v: i64) -> i64 {
+        if self.align >= 0 { round_shift(v, self.align as u32) } else { v << -self.align }
+    }
+
+    /// a of a t, in a row whose largest whole part is `top`.
+    #[inline]
+    pub fn power(&self, t: i64, top: i64) -> u64 {
+        let mantissa =
+            u64::from(self.pow2[(t & ((1 << Self::FRACTION_BITS) - 1)) as usize]) << Self::GUARD_BITS;
+        let down = top - (t >> Self::FRACTION_BITS);
+        if down < 63 { mantissa >> down } else { 0 }
+    }
+
+    /// p of an a, in a row with the sum S.
+    #[inline]
+    pub fn weight(&self, power: u64, sum: u64) -> i64 {
+        let bits = 64 - sum.leading_zeros();
+        let reciprocal = i64::from(self.recip[(sum >> (bits - 8)) as usize - 128]);
+        round_shift(power as i64 * reciprocal, bits)
+    }
 }
 
 /// GELU as `ReLU` minus a bump: x·Φ(x) = max(x, 0) − |x|·Φ(−|x|), the bump even and negligible beyond 4.

@@ -93,22 +93,11 @@ pub(crate) fn norm<T: Int>(unit: &NormUnit, x: &[T], kept: &[usize], y: &mut [T]
 /// Softmax, see [`SoftmaxUnit`].
 #[inline(always)]
 pub(crate) fn softmax<T: Int>(unit: &SoftmaxUnit, x: &[T], y: &mut [T]) {
-    const FRACTION: u32 = SoftmaxUnit::FRACTION_BITS;
-    let exponent = |v: T| {
-        if unit.align >= 0 { round_shift(v.wide(), unit.align as u32) } else { v.wide() << -unit.align }
-    };
-    let top = x.iter().map(|&v| exponent(v) >> FRACTION).max().unwrap_or(0);
-    let power = |v: T| {
-        let t = exponent(v);
-        let mantissa = u64::from(unit.pow2[(t & ((1 << FRACTION) - 1)) as usize]) << SoftmaxUnit::GUARD_BITS;
-        let down = top - (t >> FRACTION);
-        if down < 63 { mantissa >> down } else { 0 }
-    };
+    let top = x.iter().map(|&v| unit.exponent(v.wide()) >> SoftmaxUnit::FRACTION_BITS).max().unwrap_or(0);
+    let power = |v: T| unit.power(unit.exponent(v.wide()), top);
     let sum: u64 = x.iter().map(|&v| power(v)).sum();
-    let bits = 64 - sum.leading_zeros();
-    let reciprocal = i64::from(unit.recip[(sum >> (bits - 8)) as usize - 128]);
     for (y, &v) in y.iter_mut().zip(x) {
-        *y = T::of(round_shift(power(v) as i64 * reciprocal, bits));
+        *y = T::of(unit.weight(power(v), sum));
     }
 }
 

@@ -39,9 +39,6 @@ impl Subject<'_> {
 
     /// The properties of memories that are loaded, one for each kind that the build has.
     pub(super) fn memories(&self) -> Result<Vec<Task>, Error> {
-        let Some(protection) = self.design.loaded else {
-            return Ok(Vec::new());
-        };
         let mut all = self.core.clone();
         for node in &self.design.nodes {
             let module = self.names.node(&node.name);
@@ -49,9 +46,21 @@ impl Subject<'_> {
                 all.extend(instances(&read(&self.rtl, &module)?));
             }
         }
-        let kinds: BTreeSet<Memory> =
-            all.iter().filter_map(|instance| Memory::of(instance, protection)).collect();
-        kinds.into_iter().map(|memory| self.memory(memory)).collect()
+        let mut kinds = BTreeSet::new();
+        let mut tasks = Vec::new();
+        for instance in all.iter().filter(|i| ["tw_bank", "tw_held"].contains(&i.module.as_str())) {
+            if let Some(memory) = Memory::of(instance) {
+                kinds.insert(memory);
+            } else {
+                let check =
+                    Check::new(Group::Formal, &instance.name, "not proved", "a memory that is loaded");
+                tasks.push(broken(check, "its widths are no plain numbers"));
+            }
+        }
+        for memory in kinds {
+            tasks.push(self.memory(memory)?);
+        }
+        Ok(tasks)
     }
 
     fn memory(&self, memory: Memory) -> Result<Task, Error> {
@@ -118,21 +127,17 @@ struct Memory {
 }
 
 impl Memory {
-    fn of(instance: &Instance, protection: Protection) -> Option<Self> {
-        let bank = match instance.module.as_str() {
-            "tw_bank" => true,
-            "tw_held" => false,
-            _ => return None,
-        };
-        let width = u32::try_from(instance.number("Width")?).ok()?;
-        let last = (width - 1) % MOST_BITS + 1;
-        let kind = match protection {
-            Protection::None => 0,
-            Protection::Parity => 1,
-            Protection::Secded => 2,
-        };
-        let checks = [MOST_BITS, last].map(|bits| protection.check_bits(bits));
-        Some(Self { bank, last, whole: width > MOST_BITS, kind, checks })
+    /// Of an instance, by the parameters it has in the build.
+    fn of(instance: &Instance) -> Option<Self> {
+        let number = |parameter| u32::try_from(instance.number(parameter)?).ok();
+        let width = number("Width")?;
+        Some(Self {
+            bank: instance.module == "tw_bank",
+            last: (width - 1) % MOST_BITS + 1,
+            whole: width > MOST_BITS,
+            kind: number("Kind")?,
+            checks: [number("Checks")?, number("LastChecks")?],
+        })
     }
 
     fn width(self) -> u32 {
@@ -209,7 +214,7 @@ impl Memory {
                 "errors != ({2{was_read}} & said)",
             )
         } else {
-            ("", "write && memory", "1'b1", "errors != (said_then & ~known_then)")
+            ("", "write && memory", "1'b1", "errors != (said & ~known_then)")
         };
         wrong.push(format!("was_running && {errors}"));
         format!(
@@ -226,11 +231,10 @@ impl Memory {
   reg [1:0] watched;
   always @(posedge clk) watched <= watched;
   reg then, half, asked, was_running;
-  reg [1:0] said_then, known_then;
+  reg [1:0] said, known, known_then;
   wire writes = {writes};
   wire shown = {shown};
   wire [1:0] said_now = {{|uncorrected, |corrected}};
-  reg [1:0] said;
   reg was_read;
   always @(posedge clk) begin
     then <= address == watched;
@@ -238,12 +242,10 @@ impl Memory {
     asked <= rst_n && read;
     was_read <= asked;
     said <= said_now;
-    said_then <= said_now;
     known_then <= known;
     was_running <= started;
+    known <= rst_n ? said_now : 2'b00;
 {keep}  end
-  reg [1:0] known;
-  always @(posedge clk) known <= rst_n ? said_now : 2'b00;
   assign bad = started && ({wrong});
 endmodule
 ",

@@ -1,7 +1,6 @@
 //! What a softmax can make of lanes that do not depend on each other: all their sums, exactly, while these are few enough.
 
 use super::lane::Lane;
-use crate::format::round_shift;
 use crate::units::SoftmaxUnit;
 
 /// Words of 64 sums that are looked at, at most.
@@ -126,27 +125,5 @@ fn shifted(from: &[u64], by: u64, to: &mut [u64]) {
         if let (1.., Some(to)) = (bits, to.get_mut(place + words + 1)) {
             *to |= word >> (64 - bits);
         }
-    }
-}
-
-impl SoftmaxUnit {
-    /// t of an input.
-    fn exponent(&self, v: i64) -> i64 {
-        if self.align >= 0 { round_shift(v, self.align as u32) } else { v << -self.align }
-    }
-
-    /// a of a t, in a row whose largest whole part is `top`.
-    fn power(&self, t: i64, top: i64) -> u64 {
-        let mantissa =
-            u64::from(self.pow2[(t & ((1 << Self::FRACTION_BITS) - 1)) as usize]) << Self::GUARD_BITS;
-        let down = top - (t >> Self::FRACTION_BITS);
-        if down < 63 { mantissa >> down } else { 0 }
-    }
-
-    /// p of an a, in a row with the sum S.
-    fn weight(&self, power: u64, sum: u64) -> i64 {
-        let bits = 64 - sum.leading_zeros();
-        let reciprocal = i64::from(self.recip[(sum >> (bits - 8)) as usize - 128]);
-        round_shift(power as i64 * reciprocal, bits)
     }
 }
