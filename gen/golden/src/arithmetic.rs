@@ -84,8 +84,14 @@ pub(crate) fn norm<T: Int>(unit: &NormUnit, x: &[T], kept: &[usize], y: &mut [T]
     let e = bits.div_ceil(2);
     let index = if 2 * e >= 8 { variance >> (2 * e - 8) } else { variance << (8 - 2 * e) };
     let gain = i64::from(unit.rsqrt[index as usize - 64]);
-    for (y, &lane) in y.iter_mut().zip(kept) {
-        let centred = lanes * x[lane].wide() as i32 - sum;
+    // Lanes are picked first, so that what is computed of them stands side by side and is vectorised.
+    if kept.len() == x.len() {
+        y.copy_from_slice(x);
+    } else {
+        y.iter_mut().zip(kept).for_each(|(y, &lane)| *y = x[lane]);
+    }
+    for y in y {
+        let centred = lanes * y.wide() as i32 - sum;
         *y = T::of(round_shift(i64::from(centred) * gain, e));
     }
 }
