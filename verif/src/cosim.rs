@@ -15,7 +15,7 @@ use tablewright_golden::Golden;
 use tablewright_plan::Plan;
 
 use crate::Error;
-use crate::tool::{start_error, tail};
+use crate::tool::{absolute, start_error, tail};
 use crate::verilate::{Compile, Harness, compile};
 
 /// Windows sent to the harness at a time.
@@ -132,8 +132,7 @@ pub fn simulate(
     let mut golden = Golden::new(design);
     let waves = match &options.waves {
         None => PathBuf::from("-"),
-        Some(path) => std::path::absolute(path)
-            .map_err(|source| Error::Io { path: path.display().to_string(), source })?,
+        Some(path) => absolute(path)?,
     };
     let mut child = Command::new(&program)
         .args([options.seed.to_string(), format!("{:.0}", options.stall * 1000.0)])

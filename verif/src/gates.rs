@@ -1,7 +1,7 @@
 //! The gate-level netlist of a build, simulated by Icarus with the shipped testbench, or, if it is large, by Verilator with the
 //! harness of `tablewright sim`.
 //!
-//! Yosys maps the core to gates; the banks of constant memory stay what they are, as a macro takes their place on a chip.
+//! Yosys maps the core to gates; banks, constant and writable, stay what they are, as macros take their place on a chip.
 //! With a cell library (Liberty) the gates are its cells, and what they do is what the library says. Modules stay, and in
 //! them the wires of every node's rows, so that the harness compares the same values as in the Verilog.
 
@@ -14,11 +14,14 @@ use tablewright_emit::{BuildDir, Names};
 
 use crate::Error;
 use crate::cosim::{recorded, replay};
-use crate::tool::{run, run_for, tail};
+use crate::tool::{absolute, run, run_for, tail, verilog_in};
 use crate::verilate::around;
 
 /// Cells up to which Icarus simulates a netlist. One of 74,000 takes seconds; one of 148,000 came to no end in nine minutes.
 pub const MOST_CELLS: u64 = 100_000;
+
+/// Files of the banks, which no gates take the place of.
+const BANKS: [&str; 2] = ["tw_ram.v", "tw_rom.v"];
 
 /// Probability of a stall in the second of Verilator's runs, in thousandths.
 const STALL: u32 = 300;
@@ -56,9 +59,6 @@ pub struct Mapped {
 pub fn simulate(build: &BuildDir, design: &Design, gates: &Gates<'_>) -> Result<Option<Mapped>, Error> {
     let Gates { liberty, folder, limit, .. } = *gates;
     let names = &Names::new(&design.name);
-    let absolute = |path: &Path| {
-        std::path::absolute(path).map_err(|source| Error::Io { path: path.display().to_string(), source })
-    };
     let liberty = liberty.map(absolute).transpose()?;
     let write = |name: &str, text: &str| -> Result<PathBuf, Error> {
         let path = folder.join(name);
@@ -69,8 +69,9 @@ pub fn simulate(build: &BuildDir, design: &Design, gates: &Gates<'_>) -> Result<
     // ABC's own scripts optimise for many minutes; what is asked here is whether the mapping is right.
     let map = write("map.abc", "strash\ndc2\nmap\n")?;
     let core = names.core();
-    let (roms, netlist, statistics) =
-        (folder.join("roms.v"), folder.join("netlist.v"), folder.join("statistics.txt"));
+    let (netlist, statistics) = (folder.join("netlist.v"), folder.join("statistics.txt"));
+    let (banks, logic): (Vec<String>, Vec<String>) =
+        verilog_in(&build.rtl())?.into_iter().partition(|file| BANKS.contains(&file.as_str()));
     let cells = match &liberty {
         None => format!("abc -g AND,OR,XOR,MUX -script {}", map.display()),
         Some(path) => {
@@ -84,11 +85,13 @@ pub fn simulate(build: &BuildDir, design: &Design, gates: &Gates<'_>) -> Result<
             path.display()
         ),
     };
+    let banks_read =
+        if banks.is_empty() { String::new() } else { format!("read_verilog -lib {}; ", banks.join(" ")) };
     let script = format!(
-        "read_verilog tw_*.v; hierarchy -check -top {core}; proc; select *tw_rom; write_verilog -noattr -selected {}; select \
-         -clear; blackbox *tw_rom; opt_expr; opt_clean; memory; opt_clean; alumacc; techmap; opt_clean; dfflegalize -cell \
-         $_DFF_P_ x; simplemap; opt_clean; {cells}; opt_clean; tee -q -o {} stat -top {core}; {back}write_verilog -noattr {}",
-        roms.display(),
+        "{banks_read}read_verilog {}; hierarchy -check -top {core}; proc; opt_expr; opt_clean; memory; opt_clean; \
+         alumacc; techmap; opt_clean; dfflegalize -cell $_DFF_P_ x; simplemap; opt_clean; {cells}; opt_clean; tee -q -o {} stat \
+         -top {core}; {back}write_verilog -noattr {}",
+        logic.join(" "),
         statistics.display(),
         netlist.display()
     );
@@ -103,7 +106,8 @@ pub fn simulate(build: &BuildDir, design: &Design, gates: &Gates<'_>) -> Result<
     }
     let cells = cells_in(&std::fs::read_to_string(&statistics).unwrap_or_default());
     let verilator = cells > gates.most_cells;
-    let sources = [netlist, roms];
+    let banks = banks.iter().map(|file| absolute(&build.rtl().join(file)));
+    let sources: Vec<PathBuf> = banks.chain([Ok(netlist)]).collect::<Result<_, _>>()?;
     let verdict = if verilator {
         compare(build, design, &sources, gates)?
     } else {
@@ -147,7 +151,10 @@ fn play(
     let testbench = names.testbench();
     // Everything is named relative to rtl/, where the memory images are found.
     let mut compile = Command::new("iverilog");
-    compile.args(["-g2005", "-s", &testbench, "-o"]).arg(&program).arg(format!("../tb/{testbench}.v"));
+    compile
+        .args(["-g2005", "-y", "../tb", "-s", &testbench, "-o"])
+        .arg(&program)
+        .arg(format!("../tb/{testbench}.v"));
     run("iverilog", compile.args(netlist).current_dir(build.rtl()))?;
     let mut simulate = Command::new("vvp");
     simulate.arg("-N").arg(&program).current_dir(build.rtl());

@@ -25,6 +25,7 @@ pub mod upsets;
 pub mod vectors;
 pub mod verify;
 mod verilate;
+mod wrapped;
 
 pub use certificate::{Certificate, Check, Group, Level, Outcome};
 pub use cosim::{Cosim, Mismatch, Report, simulate};

@@ -16,7 +16,7 @@ use tablewright_golden::{Demand, Prefetcher};
 use tablewright_plan::PrefetcherPlan;
 
 use crate::Error;
-use crate::tool::{start_error, tail};
+use crate::tool::{absolute, start_error, tail};
 use crate::verilate::{Compile, Harness, compile};
 
 /// Accesses sent to the harness at a time.
@@ -253,8 +253,7 @@ pub fn simulate_prefetcher(
     let program = compile(build, &harness, options.waves.is_some(), options.compile)?;
     let waves = match &options.waves {
         None => PathBuf::from("-"),
-        Some(path) => std::path::absolute(path)
-            .map_err(|source| Error::Io { path: path.display().to_string(), source })?,
+        Some(path) => absolute(path)?,
     };
     let mut child = Command::new(&program)
         .args([

@@ -1,7 +1,7 @@
 //! Other programs: started, watched, and their failures told in one message.
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -50,6 +50,11 @@ pub(crate) fn verilog_in(folder: &Path) -> Result<Vec<String>, Error> {
     }
     files.sort();
     Ok(files)
+}
+
+/// A path for a tool that is started elsewhere.
+pub(crate) fn absolute(path: &Path) -> Result<PathBuf, Error> {
+    std::path::absolute(path).map_err(|source| Error::Io { path: path.display().to_string(), source })
 }
 
 /// Runs a command for at most `limit` of processor time in any one process; `None` when it was stopped for that. Unlike wall

@@ -1,7 +1,8 @@
 //! Flipped flip-flops, in the Verilog itself: which stages' registers an upset costs most.
 //!
 //! Yosys puts an inverter in front of the bits of flip-flops that are chosen, at work in one cycle. All are in one netlist, and a
-//! file says which one is flipped when. Memories that are written are flip-flops here; constant ones are another check's.
+//! file says which one is flipped when. What waits in memories that are written is in flip-flops here; banks of tables are another
+//! check's.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -12,20 +13,23 @@ use std::time::Duration;
 use rayon::prelude::*;
 use serde::Serialize;
 use tablewright_design::Design;
-use tablewright_emit::{BuildDir, Names, boundaries, stream_widths};
+use tablewright_emit::{BuildDir, Label, Loading, Names};
 use tablewright_plan::Plan;
 
 use crate::Error;
 use crate::cosim::{bitmaps_of, recorded};
 use crate::faults::{Labelled, micro_f1};
-use crate::tool::run;
+use crate::tool::{absolute, run, verilog_in};
 use crate::vectors::Random;
 use crate::verilate::around;
+use crate::wrapped::{self, Wrapped};
 
 /// The file that says which flip-flop is flipped, and in which cycle.
 const UPSET: &str = "upset.hex";
 /// The core with the inverters in it.
 const FLIPPED: &str = "tw_upset_core";
+/// The bank of a table that is loaded, a macro on a chip.
+const LOADED_BANK: &str = "tw_ram.v";
 /// Of compiling it.
 const COMPILE_LIMIT: Duration = Duration::from_hours(1);
 
@@ -53,7 +57,7 @@ pub struct StageFault {
 /// What flips cost.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Upsets {
-    /// Windows of each run; the flip comes in the first half.
+    /// Windows of each run; the flip comes while the first half of them does.
     pub windows: u64,
     /// Flip-flops of the core, memories that are written included.
     pub flip_flops: u64,
@@ -131,7 +135,10 @@ pub fn flip_registers(
     };
     let (right, cycles) = decisions(0, 0)?;
     let f1 = micro_f1(&right, &labelled.labels);
-    let at: Vec<u64> = flips.iter().map(|_| 8 + u64::from(random.word()) % (cycles / 2).max(1)).collect();
+    // Tables come first, and are not predicted with while they come.
+    let first = 8 + Loading::of(design, plan).map_or(0, |l| l.image(Label::default()).len() as u64);
+    let half = (cycles.saturating_sub(first) / 2).max(1);
+    let at: Vec<u64> = flips.iter().map(|_| first + u64::from(random.word()) % half).collect();
     let one = |(i, &cycle): (usize, &u64)| Ok(decisions(i + 1, cycle)?.0);
     let wrong: Vec<Vec<Vec<i64>>> = at.par_iter().enumerate().map(one).collect::<Result<_, Error>>()?;
     let mut found: BTreeMap<&str, StageFault> = BTreeMap::new();
@@ -163,18 +170,24 @@ pub fn flip_registers(
     Ok(Upsets { windows: windows as u64, flip_flops, flips: flips.len() as u64, f1, ranking })
 }
 
-/// From the Verilog to one module of plain flip-flops: what keeps a value or is reset does so by logic in front of it.
-fn read(core: &str) -> String {
-    format!(
-        "read_verilog tw_*.v\nhierarchy -check -top {core}\nproc\nflatten\nopt_clean\nmemory_collect\nmemory_map t:$mem_v2 \
-         r:WR_PORTS>0 %i\nopt_clean\ndffunmap\nopt_clean\n"
-    )
+/// From the Verilog to one module of plain flip-flops: what keeps a value or is reset does so by logic in front of it. Banks that
+/// are loaded stay what they are.
+fn read(build: &BuildDir, core: &str) -> Result<String, Error> {
+    let mut logic = verilog_in(&build.rtl())?;
+    let all = logic.len();
+    logic.retain(|file| file != LOADED_BANK);
+    let bank = if logic.len() < all { format!("read_verilog -lib {LOADED_BANK}\n") } else { String::new() };
+    Ok(format!(
+        "{bank}read_verilog {}\nhierarchy -check -top {core}\nproc\nflatten\nopt_clean\nmemory_collect\nmemory_map t:$mem_v2 \
+         r:WR_PORTS>0 %i\nopt_clean\ndffunmap\nopt_clean\n",
+        logic.join(" ")
+    ))
 }
 
 /// All cells of flip-flops of the core.
 fn registers(build: &BuildDir, names: &Names, folder: &Path) -> Result<Vec<Register>, Error> {
     let file = folder.join("registers.txt");
-    let script = format!("{}dump -o {} t:$dff\n", read(&names.core()), file.display());
+    let script = format!("{}dump -o {} t:$dff\n", read(build, &names.core())?, file.display());
     yosys(build, &folder.join("registers.ys"), &script)?;
     let text = std::fs::read_to_string(&file)
         .map_err(|source| Error::Io { path: file.display().to_string(), source })?;
@@ -209,7 +222,7 @@ fn plant(
     let names = Names::new(&design.name);
     let core = names.core();
     let width = (flips.len() + 1).next_power_of_two().ilog2().max(1);
-    let mut script = read(&core);
+    let mut script = read(build, &core)?;
     for (index, flip) in flips.iter().enumerate() {
         let _ = writeln!(
             script,
@@ -223,9 +236,25 @@ fn plant(
     let _ = write!(script, "rename {core} {FLIPPED}\nwrite_verilog -noattr {}\n", netlist.display());
     yosys(build, &folder.join("upsets.ys"), &script)?;
     let outside = folder.join("core.v");
-    std::fs::write(&outside, around_text(design, plan, &core, width))
-        .map_err(|source| Error::Io { path: outside.display().to_string(), source })?;
-    let program = around(build, &names, &folder.join("values"), &[outside, netlist], "-O1", COMPILE_LIMIT)?;
+    let chooser = format!(
+        "  reg [31:0] chosen[0:1];\n  reg [31:0] cycle = 0;\n  initial $readmemh(\"{UPSET}\", chosen);\n  always @(posedge clk) \
+         cycle <= cycle + 1;\n  wire [{0}:0] upset = (cycle == chosen[1]) ? chosen[0][{0}:0] : 0;\n",
+        width - 1
+    );
+    let wrapped = Wrapped {
+        module: FLIPPED,
+        choice: "upset",
+        chooser: &chooser,
+        // Bitmaps alone are looked at.
+        values_at: None,
+        tables_valid: "\\u_predictor.tables_valid ",
+    };
+    wrapped::write(build, (design, plan), &wrapped, &outside)?;
+    let mut sources = vec![outside, netlist];
+    if design.loaded.is_some() {
+        sources.push(absolute(&build.rtl().join(LOADED_BANK))?);
+    }
+    let program = around(build, &names, &folder.join("values"), &sources, "-O1", COMPILE_LIMIT)?;
     program.ok_or_else(|| Error::Tool {
         program: "verilator".to_owned(),
         output: format!("no end within {} s of processor time", COMPILE_LIMIT.as_secs()),
@@ -236,43 +265,6 @@ fn yosys(build: &BuildDir, path: &Path, script: &str) -> Result<(), Error> {
     std::fs::write(path, script).map_err(|source| Error::Io { path: path.display().to_string(), source })?;
     run("yosys", Command::new("yosys").arg("-q").arg(path).current_dir(build.rtl()))?;
     Ok(())
-}
-
-/// A core of the right name that flips what the file says. The probe finds nothing valid inside: bitmaps alone are looked at.
-fn around_text(design: &Design, plan: &Plan, core: &str, width: u32) -> String {
-    let (in_width, out_width) = stream_widths(design);
-    let (mut own, mut inner) = (String::new(), String::new());
-    let values = boundaries(design, plan);
-    for (i, b) in values.iter().enumerate() {
-        let nothing = format!(
-            "  wire {0}_valid = 1'b0;\n  wire [{1}:0] {0}_data = {{{2}{{1'b0}}}};\n",
-            b.name,
-            b.width() - 1,
-            b.width()
-        );
-        if i + 1 == values.len() { own += &nothing } else { inner += &nothing }
-    }
-    format!(
-        "module tw_upset_values;
-{inner}endmodule
-module {core} (input wire clk, input wire rst_n, input wire s_axis_tvalid, output wire s_axis_tready,
-  input wire [{}:0] s_axis_tdata, output wire m_axis_tvalid, input wire m_axis_tready,
-  output wire [{}:0] m_axis_tdata);
-  reg [31:0] chosen[0:1];
-  reg [31:0] cycle = 0;
-  initial $readmemh(\"{UPSET}\", chosen);
-  always @(posedge clk) cycle <= cycle + 1;
-  wire [{2}:0] upset = (cycle == chosen[1]) ? chosen[0][{2}:0] : 0;
-  {FLIPPED} u_flipped (.clk(clk), .rst_n(rst_n), .upset(upset), .s_axis_tvalid(s_axis_tvalid),
-    .s_axis_tready(s_axis_tready), .s_axis_tdata(s_axis_tdata), .m_axis_tvalid(m_axis_tvalid),
-    .m_axis_tready(m_axis_tready), .m_axis_tdata(m_axis_tdata));
-{own}  tw_upset_values u_predictor ();
-endmodule
-",
-        in_width - 1,
-        out_width - 1,
-        width - 1,
-    )
 }
 
 #[cfg(test)]

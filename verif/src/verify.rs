@@ -223,9 +223,7 @@ impl Workplace {
         std::fs::create_dir_all(&path)
             .map_err(|source| Error::Io { path: path.display().to_string(), source })?;
         // Tools are started elsewhere.
-        std::path::absolute(&path)
-            .map(Self)
-            .map_err(|source| Error::Io { path: path.display().to_string(), source })
+        tool::absolute(&path).map(Self)
     }
 
     fn folder(&self, name: &str) -> Result<PathBuf, Error> {

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use tablewright_emit::{BuildDir, Names, hex};
 
 use crate::Error;
-use crate::tool::{run, run_for, tail, verilog_in};
+use crate::tool::{absolute, run, run_for, tail, verilog_in};
 
 /// What to compile: a module of `tb/` and the C++ that drives it.
 pub(crate) struct Harness<'a> {
@@ -45,8 +45,7 @@ pub(crate) fn compile(
     };
     let folder = format!("{}{}{kind}", harness.folder, if waves { "-waves" } else { "" });
     let folder = build.sim().join(folder);
-    let program = std::path::absolute(folder.join(format!("V{top}")))
-        .map_err(|source| Error::Io { path: folder.display().to_string(), source })?;
+    let program = absolute(&folder.join(format!("V{top}")))?;
     let stamp = folder.join("sources.sha256");
     let own = [tb.join(format!("{top}.v")), tb.join(harness.source)];
     let sources = sources_hash(&rtl, &own)?;
@@ -55,9 +54,6 @@ pub(crate) fn compile(
     }
     std::fs::create_dir_all(&folder)
         .map_err(|source| Error::Io { path: folder.display().to_string(), source })?;
-    let absolute = |path: &Path| {
-        std::path::absolute(path).map_err(|source| Error::Io { path: path.display().to_string(), source })
-    };
     let mut verilator = Command::new("verilator");
     verilator
         .args([
@@ -103,12 +99,12 @@ pub(crate) fn around(
         .args(["--cc", "--exe", "--build", "-j", "2", "-Wno-fatal", "-Wno-lint", "-Wno-style"])
         .args(made_of(optimise))
         .args(["--top-module", &probe, "--Mdir"])
-        .arg(place);
+        .arg(place)
+        .arg("-y")
+        .arg(absolute(&build.tb())?)
+        .arg(format!("-DTW_VECTORS=\"{}/\"", absolute(&build.tb().join("vectors"))?.display()));
     for file in [build.tb().join(format!("{probe}.v")), build.tb().join("harness.cpp")] {
-        verilator.arg(
-            std::path::absolute(&file)
-                .map_err(|source| Error::Io { path: file.display().to_string(), source })?,
-        );
+        verilator.arg(absolute(&file)?);
     }
     verilator.args(sources);
     match run_for("verilator", &verilator, &place.with_extension("log"), limit)? {

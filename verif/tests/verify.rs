@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use support::Build;
-use tablewright_design::{Design, Node, Op, Protection, lower_loaded, passes};
+use tablewright_design::{Design, Node, Op, Protection, lower, lower_loaded, passes};
 use tablewright_golden::Golden;
 use tablewright_model::testing::{dart, random_model};
 use tablewright_model::{EncoderKind, KernelSpec, NetworkConfig, load_model};
@@ -21,9 +21,10 @@ fn tiny() -> NetworkConfig {
     NetworkConfig { history: 3, segments: 4, dim: 6, head_dim: 3, hidden: 5, outputs: 10, ..dart() }
 }
 
+const TREES: KernelSpec = KernelSpec { encoder: EncoderKind::Tree, prototypes: 4, subspaces: 2, bits: 6 };
+
 fn build(seed: u64) -> Build {
-    let spec = KernelSpec { encoder: EncoderKind::Tree, prototypes: 4, subspaces: 2, bits: 6 };
-    Build::random(&tiny(), spec, seed)
+    Build::random(&tiny(), TREES, seed)
 }
 
 fn wanted(level: Level) -> Verify {
@@ -111,23 +112,32 @@ fn a_proof_finds_a_wrong_module() {
     }
 }
 
-/// Flipped registers: rows kept by a stage change bitmaps, and a count that is lost stays lost.
+/// Flipped registers: rows kept by a stage change bitmaps, and a count that is lost stays lost. Constants that are loaded and guarded
+/// lose nothing.
 #[test]
 fn registers_are_flipped() {
-    let build = build(3);
-    let windows = vectors::steered(&build.design, 24, &[], 1);
-    let history = build.design.network.history;
-    let labelled = Labelled {
-        windows: windows.chunks_exact(history / build.design.accesses()).map(<[_]>::concat).collect(),
-        labels: vec![vec![0b1010_0101, 1]; 24 * build.design.accesses() / history],
-    };
-    let folder = tempfile::tempdir().unwrap();
-    let found =
-        flip_registers(&build.dir, (&build.design, &build.plan), &labelled, (3, 1), folder.path()).unwrap();
-    assert!(found.flip_flops > 100 && found.ranking.len() > 10, "{found:#?}");
-    assert!(found.ranking.iter().any(|f| f.changed_bitmaps > 0.0), "{found:#?}");
-    assert!(found.ranking.iter().any(|f| f.changed_bitmaps == 0.0), "{found:#?}");
-    assert!(found.ranking.iter().any(|f| f.stage == "window"), "{found:#?}");
+    let constant = build(3);
+    let loaded = lower_loaded(&random_model(&tiny(), TREES, 3), Protection::Secded);
+    for build in [constant, Build::of_design(passes::for_hardware(&loaded))] {
+        let windows = vectors::steered(&build.design, 24, &[], 1);
+        let history = build.design.network.history;
+        let labelled = Labelled {
+            windows: windows.chunks_exact(history / build.design.accesses()).map(<[_]>::concat).collect(),
+            labels: vec![vec![0b1010_0101, 1]; 24 * build.design.accesses() / history],
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let built = (&build.design, &build.plan);
+        let found = flip_registers(&build.dir, built, &labelled, (3, 1), folder.path()).unwrap();
+        assert!(found.flip_flops > 100 && found.ranking.len() > 10, "{found:#?}");
+        assert!(found.ranking.iter().any(|f| f.changed_bitmaps > 0.0), "{found:#?}");
+        assert!(found.ranking.iter().any(|f| f.changed_bitmaps == 0.0), "{found:#?}");
+        assert!(found.ranking.iter().any(|f| f.stage == "window"), "{found:#?}");
+        let changed =
+            |stage: &str| found.ranking.iter().find(|f| f.stage == stage).map(|f| f.changed_bitmaps);
+        if build.design.loaded.is_some() {
+            assert!(changed("threshold") == Some(0.0) && changed("swap") > Some(0.0), "{found:#?}");
+        }
+    }
 }
 
 /// Only the proofs whose name holds `only`.
@@ -156,8 +166,11 @@ fn the_netlist_is_compared() {
     let spec = KernelSpec { encoder: EncoderKind::Tree, prototypes: 2, subspaces: 1, bits: 4 };
     let mut model = random_model(&network, spec, 4);
     model.activation_bits = 8;
-    for (most_cells, liberty) in [(0, None), (u64::MAX, Some(library.as_path()))] {
-        let build = Build::of(&model);
+    let constant = passes::for_hardware(&lower(&model));
+    let loaded = passes::for_hardware(&lower_loaded(&model, Protection::Parity));
+    let cases = [(&constant, 0, None), (&constant, u64::MAX, Some(library.as_path())), (&loaded, 0, None)];
+    for (design, most_cells, liberty) in cases {
+        let build = Build::of_design(design.clone());
         let windows = vectors::covering(&build.design, 20, &[], 1);
         let simulated = || {
             let folder = tempfile::tempdir().unwrap();
@@ -280,11 +293,7 @@ fn normed(node: &Node, row: &[i64], lane: usize, stuck: &dyn Fn(i64) -> i64) -> 
 /// Tables that are loaded: the change of them, check bits and tables for every content, each with something planted.
 #[test]
 fn loaded_tables_are_proved() {
-    let model = random_model(
-        &tiny(),
-        KernelSpec { encoder: EncoderKind::Tree, prototypes: 4, subspaces: 2, bits: 6 },
-        2,
-    );
+    let model = random_model(&tiny(), TREES, 2);
     let loadable = || Build::of_design(passes::for_hardware(&lower_loaded(&model, Protection::Secded)));
     for name in [
         "streams",

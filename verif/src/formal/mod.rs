@@ -28,6 +28,7 @@ use tablewright_plan::{Elements, Plan};
 use crate::Error;
 use crate::certificate::{Check, Group, Outcome};
 use crate::instances::{Instance, inside, instances};
+use crate::tool::absolute;
 
 use pair::Pair;
 use prover::{Prover, Verdict};
@@ -77,8 +78,7 @@ pub fn prove(
     only: Option<&str>,
     progress: &mut (dyn FnMut(&str) + Send),
 ) -> Result<Vec<Check>, Error> {
-    let rtl = std::path::absolute(build.rtl())
-        .map_err(|source| Error::Io { path: build.rtl().display().to_string(), source })?;
+    let rtl = absolute(&build.rtl())?;
     let names = Names::new(&design.name);
     let core = inside(
         &instances(&read(&rtl, &names.core())?),

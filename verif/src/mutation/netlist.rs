@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use serde::Serialize;
 use tablewright_design::Design;
-use tablewright_emit::{BuildDir, Names, boundaries, stream_widths};
+use tablewright_emit::{BuildDir, Names};
 use tablewright_plan::Plan;
 
 use crate::Error;
-use crate::tool::{run, run_for, tail};
+use crate::tool::{absolute, run, run_for, tail};
 use crate::verilate::{around, made_of};
+use crate::wrapped::{self, Wrapped};
 
 use super::Options;
 use super::equivalence::signals;
@@ -111,7 +112,18 @@ pub(super) fn plant(
     std::fs::write(&script, apply).map_err(io(&script))?;
     run("yosys", Command::new("yosys").arg("-q").arg(&script).current_dir(build.rtl()))?;
     let around = folder.join("core.v");
-    std::fs::write(&around, around_text(design, plan, &core, width)).map_err(io(&around))?;
+    let chooser = format!(
+        "  reg [{0}:0] chosen[0:0];\n  initial $readmemh(\"{CHOICE}\", chosen);\n  wire [{0}:0] mutant = chosen[0];\n",
+        width - 1
+    );
+    let wrapped = Wrapped {
+        module: MUTATED,
+        choice: "mutant",
+        chooser: &chooser,
+        values_at: Some("u_predictor."),
+        tables_valid: "u_predictor.tables_valid",
+    };
+    wrapped::write(build, (design, plan), &wrapped, &around)?;
     Ok(mutants)
 }
 
@@ -160,42 +172,6 @@ fn bits_for(mutants: usize) -> u32 {
     (mutants + 1).next_power_of_two().ilog2().max(1)
 }
 
-/// A core of the right name with the mutated one in it; its values stand where the probe reads them.
-fn around_text(design: &Design, plan: &Plan, core: &str, width: u32) -> String {
-    let (in_width, out_width) = stream_widths(design);
-    let (mut own, mut inner, mut down) = (String::new(), String::new(), String::new());
-    let values = boundaries(design, plan);
-    for (i, b) in values.iter().enumerate() {
-        let (name, high) = (&b.name, b.width() - 1);
-        if i + 1 == values.len() {
-            let _ = writeln!(own, "  wire {name}_valid = u_mutated.{name}_valid;");
-            let _ = writeln!(own, "  wire [{high}:0] {name}_data = u_mutated.{name}_data;");
-        } else {
-            let _ = write!(inner, ", input wire {name}_valid, input wire [{high}:0] {name}_data");
-            let _ = write!(down, ",\n    .{name}_valid(u_mutated.u_predictor.{name}_valid)");
-            let _ = write!(down, ", .{name}_data(u_mutated.u_predictor.{name}_data)");
-        }
-    }
-    format!(
-        "module tw_mutated_values (input wire clk{inner});
-endmodule
-module {core} (input wire clk, input wire rst_n, input wire s_axis_tvalid, output wire s_axis_tready,
-  input wire [{}:0] s_axis_tdata, output wire m_axis_tvalid, input wire m_axis_tready,
-  output wire [{}:0] m_axis_tdata);
-  reg [{}:0] mutant[0:0];
-  initial $readmemh(\"{CHOICE}\", mutant);
-  {MUTATED} u_mutated (.clk(clk), .rst_n(rst_n), .mutant(mutant[0]), .s_axis_tvalid(s_axis_tvalid),
-    .s_axis_tready(s_axis_tready), .s_axis_tdata(s_axis_tdata), .m_axis_tvalid(m_axis_tvalid),
-    .m_axis_tready(m_axis_tready), .m_axis_tdata(m_axis_tdata));
-{own}  tw_mutated_values u_predictor (.clk(clk){down});
-endmodule
-",
-        in_width - 1,
-        out_width - 1,
-        width - 1
-    )
-}
-
 /// The harness of `tablewright sim` around the mutants.
 pub(super) fn compile_harness(build: &BuildDir, names: &Names, folder: &Path) -> Result<PathBuf, Error> {
     let sources = [folder.join("core.v"), folder.join("mutated.v")];
@@ -240,8 +216,4 @@ pub(crate) fn testbench(
         Some(finished) if finished.success => Ok(Some(place.join("testbench"))),
         Some(finished) => Err(Error::Tool { program: "verilator".to_owned(), output: tail(&finished.text) }),
     }
-}
-
-fn absolute(path: &Path) -> Result<PathBuf, Error> {
-    std::path::absolute(path).map_err(|source| Error::Io { path: path.display().to_string(), source })
 }
