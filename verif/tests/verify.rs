@@ -302,6 +302,8 @@ fn loaded_tables_are_proved() {
         "bank, ",
         "held constants, ",
         "table l0_ff1",
+        "encoder ",
+        "pair table ",
         "threshold",
     ] {
         let checks = prove_alone(&loadable(), name);
@@ -324,6 +326,11 @@ fn loaded_tables_are_proved() {
         ("tw_guard.v", "place + 1;", "place + 2;", "check bits"),
         ("tw_random_2_l0_ff1.v", "n0_0_1 + n0_1_1", "n0_0_1 | n0_1_1", "table l0_ff1"),
         ("tw_random_2_l0_ff1.v", ".active(active)", ".active(!active)", "table l0_ff1"),
+        ("tw_random_2_l0_ff1_code.v", ".active(active)", ".active(!active)", "encoder l0_ff1_code"),
+        ("tw_random_2_l0_mix.v", ".read(in_valid)", ".read(1'b1)", "pair table l0_mix"),
+        ("tw_random_2_l0_mix.v", "? 1'd0 : head + 1'd1", "? 1'd1 : head + 1'd1", "pair table l0_mix"),
+        ("tw_feature_select.v", "key | (", "key ^ (1'b0 & ", "encoder l0_ff1_code"),
+        ("tw_tree_encoder.v", "key >= threshold", "key > threshold", "encoder l0_ff1_code"),
     ];
     for (file, from, to, expected) in breakages {
         let build = loadable();

@@ -30,6 +30,7 @@ use crate::certificate::{Check, Group, Outcome};
 use crate::instances::{Instance, inside, instances};
 use crate::tool::absolute;
 
+use encoder::Contents;
 use pair::Pair;
 use prover::{Prover, Verdict};
 use table::Tables;
@@ -190,27 +191,7 @@ impl Subject<'_> {
 
     /// The property of one node's module, if there is one for its kind.
     fn node(&self, id: NodeId, node: &Node) -> Result<Option<Task>, Error> {
-        let loaded = |what: &str, name: &str, why: &str| {
-            let check = Check::new(
-                Group::Formal,
-                &format!("{what} {name}"),
-                "not proved here",
-                "rests on the simulations",
-            );
-            Some(settled(check.skipped(why.to_owned())))
-        };
         Ok(match &node.op {
-            Op::Scores { .. } | Op::Mix { .. }
-                if self.design.loaded.is_some()
-                    && self.plan.stage(id).directive.elements == Elements::Parallel =>
-            {
-                loaded("pair table", &node.name, "no property for pair tables that are loaded")
-            }
-            Op::Encode { .. } if self.design.loaded.is_some() => loaded(
-                "encoder",
-                &node.name,
-                "no property for encoders whose features and thresholds are loaded",
-            ),
             Op::Scores { table, .. } | Op::Mix { table, .. }
                 if self.plan.stage(id).directive.elements == Elements::Parallel =>
             {
@@ -268,7 +249,7 @@ impl Subject<'_> {
         let answers = 1 + u64::from(cut);
         let held: Vec<String> = instances(&read(&self.rtl, &module)?)
             .into_iter()
-            .filter(|i| i.module == "tw_held")
+            .filter(|i| i.module == encoder::HELD)
             .map(|i| i.name)
             .collect();
         let banks = self.stored(id, node, &found);
@@ -306,7 +287,7 @@ impl Subject<'_> {
             held_bias: held.first().map(String::as_str),
         };
         let mut free = vec![if self.design.loaded.is_some() { "tw_bank" } else { "tw_rom" }];
-        free.extend((!held.is_empty()).then_some("tw_held"));
+        free.extend((!held.is_empty()).then_some(encoder::HELD));
         Ok(Task {
             check,
             prepare: opened(&module, &self.files(&module)?, &free, &[]),
@@ -353,8 +334,8 @@ impl Subject<'_> {
             Group::Formal,
             &format!("pair table {}", node.name),
             &format!("unrolled {} cycles from any state, SAT", pair.depth()),
-            "every code, every content of the banks, spread out as the design says, and of the rows kept; accumulators in their bounds; heads counted and \
-             elements in their places; full size. What keeps rows, delays them and takes heads apart is free: that part \
+            "every code, every content of the banks, spread out as the design says, and of the rows kept; accumulators in their \
+             bounds; heads counted and elements in their places; banks that are loaded are joined to the load bus; full size. What keeps rows, delays them and takes heads apart is free: that part \
              rests on the simulations",
         )
         .covering("elements", pair.places.iter().map(|p| p.len() as u64).sum())
@@ -366,7 +347,7 @@ impl Subject<'_> {
         }
         Ok(Task {
             check,
-            prepare: opened(&module, &self.files(&module)?, &pair::FREE, pair.counters()),
+            prepare: opened(&module, &self.files(&module)?, &pair.free(), pair.counters()),
             checkers: in_turn(pair.slots())
                 .map(|slots| (Proof::Pipeline(pair.depth()), pair.checker(slots)))
                 .collect(),
@@ -380,7 +361,7 @@ impl Subject<'_> {
         // Rows that come at once are groups of one row.
         let groups = *groups * self.plan.stage(id).at_once() as usize;
         let name = format!("encoder {}", node.name);
-        let IntEncoderKind::Tree { split, threshold, .. } = &encoder.kind else {
+        let IntEncoderKind::Tree { split, threshold, width, .. } = &encoder.kind else {
             let check = Check::new(
                 Group::Formal,
                 &name,
@@ -393,22 +374,34 @@ impl Subject<'_> {
         let module = self.names.node(&node.name);
         let input = self.design.node(node.inputs[0]).value.format;
         let latency = self.latency(id, node);
-        Ok(Some(Task {
-            check: Check::new(
-                Group::Formal,
-                &name,
-                &format!("unrolled {} cycles from any state, SAT", latency + 1),
-                "every row of features, the thresholds of this build; full size",
-            )
-            .covering("trees", (groups * encoder.subspaces) as u64)
-            .covering("thresholds", threshold.len() as u64)
-            .covering("depth", latency + 1),
-            prepare: format!("read_verilog {}", self.files(&module)?),
-            checkers: vec![(
-                Proof::Pipeline(latency + 1),
-                encoder::checker(&module, encoder, (split, threshold), groups, input, latency),
-            )],
-        }))
+        let files = self.files(&module)?;
+        let loaded = self.design.loaded.is_some();
+        let check = Check::new(
+            Group::Formal,
+            &name,
+            &format!("unrolled {} cycles from any state, SAT", latency + 1),
+            if loaded {
+                "every row of features, every choice of them and all thresholds that can be loaded; full size"
+            } else {
+                "every row of features, the thresholds of this build; full size"
+            },
+        )
+        .covering("trees", (groups * encoder.subspaces) as u64)
+        .covering("thresholds", threshold.len() as u64)
+        .covering("depth", latency + 1);
+        let (prepare, contents) = if loaded {
+            let found =
+                instances(&read(&self.rtl, &module)?).into_iter().filter(|i| i.module == encoder::HELD);
+            let found: Vec<String> = found.map(|i| i.name).collect();
+            if found != encoder::held(encoder.subspaces) {
+                return Ok(Some(broken(check, &format!("{module}.v holds {}", found.join(", ")))));
+            }
+            (opened(&module, &files, &[encoder::HELD], &[]), Contents::Loaded(*width))
+        } else {
+            (format!("read_verilog {files}"), Contents::Constant(split, threshold))
+        };
+        let checker = encoder::checker(&module, encoder, contents, groups, input, latency);
+        Ok(Some(Task { check, prepare, checkers: vec![(Proof::Pipeline(latency + 1), checker)] }))
     }
 
     /// Cycles from a row of the operand to the node's own.

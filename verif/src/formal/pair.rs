@@ -35,9 +35,15 @@ pub(crate) struct Pair<'a> {
 }
 
 /// Cells inside the module that are left free, beside the banks.
-pub(crate) const FREE: [&str; 4] = ["tw_rom", "tw_row_store", "tw_delay", "tw_split"];
+const FREE: [&str; 3] = ["tw_row_store", "tw_delay", "tw_split"];
 
 impl Pair<'_> {
+    /// Cells inside the module that are left free.
+    pub(crate) fn free(&self) -> Vec<&'static str> {
+        let bank = if self.table.loaded.is_some() { "tw_bank" } else { "tw_rom" };
+        FREE.into_iter().chain([bank]).collect()
+    }
+
     /// Elements of the longest head.
     pub(crate) fn slots(&self) -> usize {
         self.places.iter().map(Vec::len).max().unwrap_or(0)
@@ -84,8 +90,14 @@ impl Pair<'_> {
             p.wire(&format!("address_{c}"), address, None);
             ports.push((format!("{bank}.address"), format!("address_{c}")));
             ports.push((format!("{bank}.data"), format!("row_{c}")));
+            if table.loaded.is_some() {
+                ports.extend(p.joined(bank, &[("read", "in_valid")]));
+            }
             let low = c as u64 * code;
             p.never(format!("(address_{c} != in_data[{}:{low}])", low + address - 1));
+        }
+        if table.loaded.is_some() {
+            ports.extend(p.load_bus());
         }
         for counter in self.counters() {
             p.wire(counter, self.head_bits(), None);
@@ -199,12 +211,19 @@ impl Pair<'_> {
             p.signed(&entry, bits, &format!("entries_{c}[{right} * {bits} +: {bits}]"));
             p.signed(&format!("wide_{c}_{slot}"), wide, &entry);
             terms.push(format!("(wide_{c}_{slot} <<< {})", table.shifts[c]));
+            // What is loaded may be anything.
+            if table.loaded.is_some() {
+                continue;
+            }
             let entries = (0..table.rows).map(|r| i64::from(table.entry(c, r, 0)));
             let (least, largest) = entries.fold((i64::MAX, i64::MIN), |(l, h), v| (l.min(v), h.max(v)));
             legal.push(format!("wide_{c}_{slot} >= {}", signed_constant(least, wide)));
             legal.push(format!("wide_{c}_{slot} <= {}", signed_constant(largest, wide)));
         }
         p.signed(&format!("ideal_{slot}"), wide, &terms.join(" + "));
+        if legal.is_empty() {
+            legal.push("1'b1".to_owned());
+        }
         p.never(format!(
             "({} && (ideal_{slot} < {} || ideal_{slot} > {}))",
             legal.join(" && "),

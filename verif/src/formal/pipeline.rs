@@ -4,6 +4,9 @@ use std::fmt::Write;
 
 use super::prover::TOP;
 
+/// Bits of the load bus (`tw_loader`).
+const LOAD_BUS: u64 = 84;
+
 /// A checker being written. The reference's results are computed in the cycle of the inputs and then delayed.
 #[derive(Debug, Default)]
 pub(crate) struct Pipeline {
@@ -50,6 +53,28 @@ impl Pipeline {
     /// A signed wire with its value.
     pub(crate) fn signed(&mut self, name: &str, width: u64, value: &str) {
         let _ = writeln!(self.body, "  wire signed [{}:0] {name} = {value};", width - 1);
+    }
+
+    /// The inputs of the load bus, and the ports of the module that they are connected to.
+    pub(crate) fn load_bus(&mut self) -> Vec<(String, String)> {
+        self.input("load", LOAD_BUS);
+        self.input("active", 1);
+        ["load", "active"].map(|port| (port.to_owned(), port.to_owned())).to_vec()
+    }
+
+    /// A free cell that is loaded must get the load bus, and what else is said: ports of one bit, and what they get. The ports that
+    /// show it.
+    pub(crate) fn joined(&mut self, cell: &str, more: &[(&str, &str)]) -> Vec<(String, String)> {
+        let short = cell.trim_start_matches("u_");
+        let bus = [("load", "load", LOAD_BUS), ("active", "active", 1)];
+        let all: Vec<_> = bus.into_iter().chain(more.iter().map(|&(port, from)| (port, from, 1))).collect();
+        let shown = all.into_iter().map(|(port, from, width)| {
+            let name = format!("{short}_{port}");
+            self.wire(&name, width, None);
+            self.never(format!("({name} != {from})"));
+            (format!("{cell}.{port}"), name)
+        });
+        shown.collect()
     }
 
     /// The module under proof; its ports beside the usual ones.

@@ -53,25 +53,18 @@ pub(crate) fn checker(of: Tables<'_>, lanes: Range<usize>) -> String {
         let low = c as u64 * code;
         p.never(format!("(address_{c} != in_data[{}:{low}])", low + address - 1));
         if shape.loaded.is_some() {
-            // Asked for what counts, and joined to the load bus.
-            for (port, width, from) in
-                [("read", 1, "in_valid"), ("active", 1, "active"), ("load", 84, "load")]
-            {
-                p.wire(&format!("{port}_{c}"), width, None);
-                ports.push((format!("{bank}.{port}"), format!("{port}_{c}")));
-                p.never(format!("({port}_{c} != {from})"));
-            }
+            // Asked for what counts.
+            ports.extend(p.joined(bank, &[("read", "in_valid")]));
         }
     }
     if shape.loaded.is_some() {
-        p.input("load", 84);
-        p.input("active", 1);
-        ports.extend(["load", "active"].map(|port| (port.to_owned(), port.to_owned())));
+        ports.extend(p.load_bus());
     }
     if let Some(held) = held_bias {
         // Whatever it is, it stays.
         p.kept("bias", sum * outputs as u64);
         ports.push((format!("{held}.data"), "bias".to_owned()));
+        ports.extend(p.joined(held, &[]));
     }
     p.instance(module, "", &ports);
     p.valid_after(latency);
