@@ -347,7 +347,7 @@ impl Subject<'_> {
         }
         Ok(Task {
             check,
-            prepare: opened(&module, &self.files(&module)?, &pair.free(), pair.counters()),
+            prepare: opened(&module, &self.files(&module)?, &pair.free(), &pair.shown()),
             checkers: in_turn(pair.slots())
                 .map(|slots| (Proof::Pipeline(pair.depth()), pair.checker(slots)))
                 .collect(),
@@ -441,8 +441,8 @@ fn opened(module: &str, files: &str, free: &[&str], shown: &[&str]) -> String {
     let (cells, boxes) = (each(free, "t:*", ""), each(free, "*", ""));
     let shown = each(shown, &format!("expose {module}/w:"), ";");
     format!(
-        "read_verilog {files}; hierarchy -check -top {module}; proc; blackbox {boxes}; flatten; expose -evert {cells}; {shown} \
-         opt_clean"
+        "read_verilog {files}; hierarchy -check -top {module}; blackbox {boxes}; hierarchy -check -top {module}; proc; flatten; \
+         expose -evert {cells}; {shown} opt_clean"
     )
 }
 

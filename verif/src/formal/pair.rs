@@ -37,6 +37,10 @@ pub(crate) struct Pair<'a> {
 /// Cells inside the module that are left free, beside the banks.
 const FREE: [&str; 3] = ["tw_row_store", "tw_delay", "tw_split"];
 
+/// The right codes of the head whose entries the banks show. They are compared with what they should be, and what they select is
+/// found by them, as in the module: then both find it with one cell, and only sums are left to decide.
+const CODES: &str = "codes";
+
 impl Pair<'_> {
     /// Cells inside the module that are left free.
     pub(crate) fn free(&self) -> Vec<&'static str> {
@@ -54,8 +58,14 @@ impl Pair<'_> {
         self.latency + u64::from(self.collect) + 1
     }
 
-    /// Counters of heads, which become ports.
-    pub(crate) fn counters(&self) -> &'static [&'static str] {
+    /// Signals of the module that become ports: the counters of heads, and the right codes that select.
+    pub(crate) fn shown(&self) -> Vec<&'static str> {
+        let mut shown = self.counters().to_vec();
+        shown.push(CODES);
+        shown
+    }
+
+    fn counters(&self) -> &'static [&'static str] {
         match (self.places.len() > 1, self.collect) {
             (false, _) => &[],
             (true, false) => &["head"],
@@ -83,7 +93,12 @@ impl Pair<'_> {
         for (c, (stored, bank)) in self.banks.iter().enumerate() {
             let entries: Vec<String> =
                 (0..stored.lanes).rev().map(|lane| wired(stored, &format!("row_{c}"), lane)).collect();
-            p.wire(&format!("entries_{c}"), bits << code, Some(&format!("{{{}}}", entries.join(", "))));
+            let slot = bits.next_power_of_two();
+            let slots: Vec<String> = match slot - bits {
+                0 => entries,
+                padding => entries.iter().map(|entry| format!("{padding}'d0, {entry}")).collect(),
+            };
+            p.wire(&format!("slots_{c}"), slot << code, Some(&format!("{{{}}}", slots.join(", "))));
             let Some(bank) = bank else { continue };
             p.input(&format!("row_{c}"), stored.width() as u64);
             let address = u64::from(stored.address_bits());
@@ -103,6 +118,8 @@ impl Pair<'_> {
             p.wire(counter, self.head_bits(), None);
             ports.push(((*counter).to_owned(), (*counter).to_owned()));
         }
+        p.wire(CODES, (self.slots() * table.subspaces) as u64 * code, None);
+        ports.push((CODES.to_owned(), CODES.to_owned()));
         let inputs = ["left_valid", "left_data", "right_valid", "right_data"];
         p.instance_of(self.module, "", &inputs, &ports);
         let sum_valid = p.valid_chain(self.latency);
@@ -193,6 +210,9 @@ impl Pair<'_> {
         let wide = sum.max(bits) + u64::from(most) + u64::from((table.subspaces + 1).ilog2()) + 2;
         let with: Vec<(usize, u64)> =
             self.places.iter().enumerate().filter_map(|(h, of)| Some((h, *of.get(slot)?))).collect();
+        let any: Vec<String> = with.iter().map(|(h, _)| format!("{head} == {h}")).collect();
+        let exists =
+            if self.places.len() == 1 { "1'b1".to_owned() } else { format!("({})", any.join(" || ")) };
         let (mut terms, mut legal) = (Vec::new(), Vec::new());
         for c in 0..table.subspaces {
             let place = |first: u64| {
@@ -205,10 +225,12 @@ impl Pair<'_> {
                     format!("({head} == {h} ? {} : {rest})", place(*first))
                 }),
             };
-            let right = format!("right_{c}_{slot}");
-            p.wire(&right, code, Some(&chosen));
+            let low = (slot * table.subspaces + c) as u64 * code;
+            let right = format!("{CODES}[{}:{low}]", low + code - 1);
+            p.never(format!("({exists} && {right} != {chosen})"));
             let entry = format!("entry_{c}_{slot}");
-            p.signed(&entry, bits, &format!("entries_{c}[{right} * {bits} +: {bits}]"));
+            let first = bits.next_power_of_two().ilog2();
+            p.signed(&entry, bits, &format!("slots_{c}[{{{right}, {first}'d0}} +: {bits}]"));
             p.signed(&format!("wide_{c}_{slot}"), wide, &entry);
             terms.push(format!("(wide_{c}_{slot} <<< {})", table.shifts[c]));
             // What is loaded may be anything.
@@ -233,12 +255,9 @@ impl Pair<'_> {
         // The banks answer a cycle after they are asked.
         let value = format!("ideal_{slot}[{}:0]", sum - 1);
         let expected = p.delayed(&format!("expected_{slot}"), sum, &value, self.latency - 1);
-        let exists = if self.places.len() == 1 {
-            "1'b1".to_owned()
-        } else {
-            let any: Vec<String> = with.iter().map(|(h, _)| format!("{head} == {h}")).collect();
-            p.wire(&format!("exists_{slot}"), 1, Some(&any.join(" || ")));
-            p.delayed(&format!("exists_{slot}_then"), 1, &format!("exists_{slot}"), self.latency - 1)
+        let exists = match self.places.len() {
+            1 => exists,
+            _ => p.delayed(&format!("exists_{slot}_then"), 1, &exists, self.latency - 1),
         };
         (slot, expected, exists)
     }
