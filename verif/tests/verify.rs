@@ -339,3 +339,47 @@ fn loaded_tables_are_proved() {
         assert!(checks.iter().any(|c| c.outcome == Outcome::Failed), "{file}, `{to}`: {checks:#?}");
     }
 }
+
+/// Nearest-prototype encoders: what the module connects and what the cell finds, each with something planted.
+#[test]
+fn nearest_encoders_are_proved() {
+    let of = |encoder: EncoderKind| random_model(&tiny(), KernelSpec { encoder, ..TREES }, 2);
+    let squares = || Build::of(&of(EncoderKind::L2));
+    let magnitudes = || {
+        let loaded = lower_loaded(&of(EncoderKind::L1), Protection::Parity);
+        Build::of_design(passes::for_hardware(&loaded))
+    };
+    for build in [squares(), magnitudes()] {
+        for name in ["nearest of 4", "encoder l0_"] {
+            let checks = prove_alone(&build, name);
+            let passed = checks.iter().all(|c| c.outcome == Outcome::Passed);
+            assert!(!checks.is_empty() && passed, "{name}: {checks:#?}");
+        }
+    }
+    let cell = "tw_nearest_encoder.v";
+    let breakages = [
+        (cell, "|| distance < best", "|| distance <= best", "nearest of 4"),
+        (cell, "summed_code == {CodeWidth{1'b0}} ||", "summed_code == One ||", "nearest of 4"),
+        (cell, "(x < p) ? p - x : x - p", "(x < p) ? p - x : x + p", "nearest of 4"),
+        (cell, "vector <= in_data;", "if (!running) vector <= in_data;", "nearest of 4"),
+        (cell, "summed_code == Last", "summed_code == Last - One", "nearest of 4"),
+        (
+            "tw_random_2_l0_ff1_code.v",
+            ".address(address_0_1)",
+            ".address(address_0_0)",
+            "encoder l0_ff1_code",
+        ),
+        (
+            "tw_random_2_l0_ff1_code.v",
+            ".prototype(prototype_1)",
+            ".prototype(prototype_0)",
+            "encoder l0_ff1_code",
+        ),
+    ];
+    for (file, from, to, expected) in breakages {
+        let build = squares();
+        change(&build, file, from, to);
+        let checks = prove_alone(&build, expected);
+        assert!(checks.iter().any(|c| c.outcome == Outcome::Failed), "{file}, `{to}`: {checks:#?}");
+    }
+}

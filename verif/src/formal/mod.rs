@@ -7,6 +7,7 @@
 mod encoder;
 mod lanes;
 mod loading;
+mod nearest;
 mod pair;
 mod pipeline;
 pub(crate) mod prover;
@@ -93,6 +94,7 @@ pub fn prove(
     tasks.extend(subject.loading()?);
     tasks.extend(subject.change());
     tasks.extend(subject.memories()?);
+    tasks.extend(subject.searches()?);
     for (id, node) in design.iter() {
         let task = subject.node(id, node)?;
         if task.is_none() {
@@ -361,18 +363,11 @@ impl Subject<'_> {
         // Rows that come at once are groups of one row.
         let groups = *groups * self.plan.stage(id).at_once() as usize;
         let name = format!("encoder {}", node.name);
+        let input = self.design.node(node.inputs[0]).value.format;
         let IntEncoderKind::Tree { split, threshold, width, .. } = &encoder.kind else {
-            let check = Check::new(
-                Group::Formal,
-                &name,
-                "not proved here",
-                "nearest-prototype encoders multiply, over as many cycles as there are prototypes; they rest on the \
-                 simulations",
-            );
-            return Ok(Some(settled(check.skipped("no property for nearest-prototype encoders".to_owned()))));
+            return Ok(Some(self.nearest(id, node, (encoder, groups), input)?));
         };
         let module = self.names.node(&node.name);
-        let input = self.design.node(node.inputs[0]).value.format;
         let latency = self.latency(id, node);
         let files = self.files(&module)?;
         let loaded = self.design.loaded.is_some();

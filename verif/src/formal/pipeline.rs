@@ -46,8 +46,13 @@ impl Pipeline {
 
     /// A value that is free and stays what it is.
     pub(crate) fn kept(&mut self, name: &str, width: u64) {
+        self.register(name, width, name);
+    }
+
+    /// A register that wakes up with any value, and its next one.
+    pub(crate) fn register(&mut self, name: &str, width: u64, next: &str) {
         let _ =
-            writeln!(self.body, "  reg [{}:0] {name};\n  always @(posedge clk) {name} <= {name};", width - 1);
+            writeln!(self.body, "  reg [{}:0] {name};\n  always @(posedge clk) {name} <= {next};", width - 1);
     }
 
     /// A signed wire with its value.
@@ -80,6 +85,12 @@ impl Pipeline {
     /// The module under proof; its ports beside the usual ones.
     pub(crate) fn instance(&mut self, module: &str, parameters: &str, more: &[(String, String)]) {
         self.instance_of(module, parameters, &["in_valid", "in_data"], more);
+    }
+
+    /// The module under proof, with these ports connected to what is called the same.
+    pub(crate) fn cell(&mut self, module: &str, ports: &[&str]) {
+        let ports: Vec<String> = ports.iter().map(|port| format!(".{port}({port})")).collect();
+        let _ = writeln!(self.body, "  {module} dut ({});", ports.join(", "));
     }
 
     /// The module under proof with inputs of these names, connected to what is called the same.
