@@ -98,6 +98,7 @@ pub(crate) fn around(
     verilator
         .args(["--cc", "--exe", "--build", "-j", "2", "-Wno-fatal", "-Wno-lint", "-Wno-style"])
         .args(made_of(optimise))
+        .arg(NO_BIT_TREES)
         .args(["--top-module", &probe, "--Mdir"])
         .arg(place)
         .arg("-y")
@@ -113,6 +114,10 @@ pub(crate) fn around(
         Some(finished) => Err(Error::Tool { program: "verilator".to_owned(), output: tail(&finished.text) }),
     }
 }
+
+/// For netlists of gates. Verilator 5.006 makes one operation of a tree of bits, and of a deep tree of XOR, as a CRC is, a wrong one:
+/// a loader's netlist then refuses a good image, where Icarus takes it.
+pub(crate) const NO_BIT_TREES: &str = "-fno-const-bit-op-tree";
 
 /// How Verilator writes a model and how it is compiled. Its functions are cut into pieces of a size that a compiler optimises
 /// in seconds; in one piece they take several times as long and run no faster. What runs once, at the start, is left as it is.

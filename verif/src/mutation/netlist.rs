@@ -12,7 +12,7 @@ use tablewright_plan::Plan;
 
 use crate::Error;
 use crate::tool::{absolute, run, run_for, tail};
-use crate::verilate::{around, made_of};
+use crate::verilate::{NO_BIT_TREES, around, made_of};
 use crate::wrapped::{self, Wrapped};
 
 use super::Options;
@@ -206,6 +206,7 @@ pub(crate) fn testbench(
     verilator
         .args(["--binary", "--timing", "-j", "2", "-Wno-fatal", "-Wno-lint", "-Wno-style"])
         .args(made_of("-O0"))
+        .arg(NO_BIT_TREES)
         .args(["--top-module", &names.testbench(), "-o", "testbench", "--Mdir"])
         .arg(place)
         .arg(format!("-DTW_VECTORS=\"{}/\"", vectors.display()))
